@@ -1,0 +1,48 @@
+# Flags, the build stamp and the precompiled header that all targets share.
+
+option(BLIP3U_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
+set(BLIP3U_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+
+add_compile_options(-Wall -Wextra)
+if(BLIP3U_WARNINGS_AS_ERRORS)
+  add_compile_options(-Werror)
+endif()
+if(BLIP3U_SANITIZE)
+  add_compile_options(-fsanitize=${BLIP3U_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${BLIP3U_SANITIZE})
+endif()
+
+find_program(BLIP3U_CCACHE ccache)
+if(BLIP3U_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_PCH_EXTSUM=1 ${BLIP3U_CCACHE})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()
+find_program(BLIP3U_MOLD mold)
+if(BLIP3U_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+string(REGEX MATCH "^[0-9]+" _compiler_major "${CMAKE_CXX_COMPILER_VERSION}")
+set(BLIP3U_BUILD_STAMP
+  "blip3u ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}; LibTorch ${BLIP3U_TORCH_VERSION}; ${CMAKE_CXX_COMPILER_ID} ${_compiler_major}; C++${CMAKE_CXX_STANDARD}")
+if(BLIP3U_SANITIZE)
+  string(APPEND BLIP3U_BUILD_STAMP "; sanitize ${BLIP3U_SANITIZE}")
+endif()
+
+# <torch/torch.h> costs 28 s a file without this. Every target reuses the one header, so all share its flags.
+file(WRITE "${PROJECT_BINARY_DIR}/pch/empty.cpp.in" "// Carries the precompiled header.\n")
+configure_file("${PROJECT_BINARY_DIR}/pch/empty.cpp.in" "${PROJECT_BINARY_DIR}/pch/empty.cpp" COPYONLY)
+add_library(blip3u_precompiled OBJECT "${PROJECT_BINARY_DIR}/pch/empty.cpp")
+target_link_libraries(blip3u_precompiled PRIVATE blip3u::torch)
+target_precompile_headers(blip3u_precompiled PRIVATE
+  <torch/torch.h> <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <string> <vector>)
+
+function(blip3u_use_precompiled target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)  # the header was compiled with -fPIC, and would be refused by -fPIE
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM blip3u_precompiled)
+endfunction()

@@ -1,0 +1,45 @@
+// For components made of torch::nn modules. Include after choosing to pay for <torch/nn/module.h>.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include "blip3u/component.h"
+#include "blip3u/plugin.h"
+
+namespace blip3u {
+
+/// Draws the weights of Linear, Conv and Embedding modules below `root` anew from `seed`, each parameter from its own
+/// stream, so that initial weights depend on nothing but the seed and the parameter's name. Linear and convolution
+/// weights are uniform in +-1/sqrt(fan_in), their biases zero, embeddings normal with deviation 0.02; other
+/// parameters (norm scales, learned positions) keep what their module gave them.
+BLIP3U_API void initialize_weights(torch::nn::Module& root, std::uint64_t seed);
+
+/// A learned table, e.g. positions or queries: normal with the given deviation, from the seed and the name.
+BLIP3U_API Tensor learned_table(at::IntArrayRef shape, double deviation, std::uint64_t seed, std::string_view name);
+
+/// Implements Component over a torch::nn::Module. The derived constructor registers its modules, then calls finish().
+template <class Contract>
+class ModuleComponent : public Contract, public torch::nn::Module {
+ public:
+  std::vector<NamedTensor> weights() const override {
+    std::vector<NamedTensor> result;
+    for (const auto& item : named_parameters()) result.push_back({item.key(), item.value()});
+    return result;
+  }
+  std::vector<NamedTensor> state() const override {
+    std::vector<NamedTensor> result;
+    for (const auto& item : named_buffers()) result.push_back({item.key(), item.value()});
+    return result;
+  }
+  void set_training(bool on) override { torch::nn::Module::train(on); }
+
+ protected:
+  /// Gives the registered modules their initial weights, device and type, and puts them in inference mode.
+  void finish(const BuildContext& context) {
+    initialize_weights(*this, context.seed);
+    torch::nn::Module::to(context.device, context.dtype);
+    torch::nn::Module::eval();
+  }
+};
+
+}  // namespace blip3u

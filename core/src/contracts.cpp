@@ -1,0 +1,56 @@
+// The out-of-line parts of the contracts: one home for their vtables, and what an absent capability says.
+#include "blip3u/backbone.h"
+#include "blip3u/dataset.h"
+#include "blip3u/decoder.h"
+#include "blip3u/denoiser.h"
+#include "blip3u/encoder.h"
+#include "blip3u/error.h"
+#include "blip3u/model.h"
+#include "blip3u/plugin.h"
+#include "blip3u/sampler.h"
+#include "blip3u/task.h"
+#include "blip3u/tokenizer.h"
+
+namespace blip3u {
+
+namespace {
+[[noreturn]] void lacks(const char* kind, const char* capability) {
+  throw Error(Fault::plugin, std::string("this ") + kind + " was asked for '" + capability +
+                                 "', which it does not implement; its descriptor must not provide it");
+}
+}  // namespace
+
+Error::~Error() = default;
+Component::~Component() = default;
+Encoder::~Encoder() = default;
+Session::~Session() = default;
+Backbone::~Backbone() = default;
+Stream::~Stream() = default;
+Denoiser::~Denoiser() = default;
+Sampler::~Sampler() = default;
+Decoder::~Decoder() = default;
+Tokenizer::~Tokenizer() = default;
+Dataset::~Dataset() = default;
+Model::~Model() = default;
+Task::~Task() = default;
+
+Tensor Encoder::embed_image(const Visual&) { lacks("encoder", "text_embedding"); }
+Tensor Encoder::embed_text(const TextBatch&) { lacks("encoder", "text_embedding"); }
+Tensor Encoder::embed_codes(const Tensor&, std::int64_t) { lacks("encoder", "codes"); }
+std::unique_ptr<Stream> Denoiser::stream(const Condition&) { lacks("denoiser", "stream"); }
+
+const char* kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::encoder: return "encoder";
+    case Kind::backbone: return "backbone";
+    case Kind::denoiser: return "denoiser";
+    case Kind::sampler: return "sampler";
+    case Kind::decoder: return "decoder";
+    case Kind::tokenizer: return "tokenizer";
+    case Kind::dataset: return "dataset";
+    case Kind::task: return "task";
+  }
+  return "unknown";
+}
+
+}  // namespace blip3u

@@ -1,0 +1,76 @@
+// The checked recipe: everything a run needs, defaults filled in. recipes/README.md explains every key.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "blip3u/plugin.h"
+#include "recipe/catalog.h"
+
+namespace blip3u {
+
+/// One component as a recipe names it.
+struct ComponentChoice {
+  Kind kind;
+  std::string name;  ///< as written: `clip` or `acme/heun`
+  CatalogEntry entry;
+  Parameters parameters;
+};
+
+/// What a stage trains on, which decides the components it runs.
+enum class Objective {
+  encoder,   ///< the encoder's own loss on images and captions
+  decoder,   ///< the decoder's loss on features of the frozen encoder
+  answer,    ///< next-token loss of the backbone on answers to questions about encoder features
+  generate,  ///< the sampler's loss on encoder features under prompts read by the backbone
+};
+
+struct Stage {
+  std::string name;
+  Objective objective;
+  std::vector<std::string> train;  ///< roles that learn: encoder, decoder, backbone, denoiser
+  std::int64_t steps = 0;
+  std::int64_t batch = 0;
+  double learning_rate = 0;
+  double final_learning_rate = 0;  ///< as a share of learning_rate, reached by a cosine
+  double warmup = 0;               ///< share of the steps over which the rate rises linearly
+  double weight_decay = 0;
+  double gradient_clip = 0;     ///< largest global norm; 0: off
+  double average_decay = 0;     ///< of the exponential moving average of weights that is kept; 0: off
+  std::int64_t checkpoint_every = 0;  ///< steps
+  std::map<std::string, double> loss_weights;  ///< by loss name; absent: 1
+};
+
+struct Pipeline {
+  std::optional<ComponentChoice> encoder, backbone, denoiser, sampler, decoder;
+};
+
+struct Recipe {
+  std::string name;
+  std::uint64_t seed = 0;
+  std::string device;                       ///< auto, cpu, cuda or cuda:N
+  std::filesystem::path output;             ///< the folder that run directories go to
+  std::vector<std::string> plugin_folders;  ///< besides the program's own
+  ComponentChoice data;
+  ComponentChoice tokenizer;
+  Pipeline pipeline;
+  std::string prompt_template;    ///< with {prompt}
+  std::string question_template;  ///< with {question}
+  std::vector<Stage> stages;
+  std::vector<ComponentChoice> evaluation;
+
+  Wiring wiring;         ///< as the components' checks left it
+  std::string as_written;  ///< text of the file, for the run directory
+  std::string resolved;  ///< YAML with every default filled in; loading it gives this recipe again
+  std::string hash;      ///< hex, of `resolved` without name, output and plugin folders, and of the plugin files used
+};
+
+/// Reads, checks and resolves a recipe. Overrides are `path.to.key=value`. All errors are reported together in one
+/// Error(Fault::usage), one a line group, each as `file:line:column: what and how to mend it`, the source line below.
+BLIP3U_API Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+                              Catalog& catalog);
+
+}  // namespace blip3u
