@@ -7,4 +7,5 @@ function(blip3u_add_plugin name)
   target_link_options(plugin_${name} PRIVATE LINKER:--no-undefined)
   set_target_properties(plugin_${name} PROPERTIES
     PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY "${BLIP3U_PLUGIN_FOLDER}")
+  set_property(GLOBAL APPEND PROPERTY BLIP3U_PLUGINS plugin_${name})
 endfunction()

@@ -14,10 +14,10 @@ namespace blip3u {
 /// group[q] >= group[k]. 0,1,2,... is causal, all equal is bidirectional, scale indices are next-scale prediction.
 /// No plugin ever builds another mask.
 struct Block {
-  Tensor embeds;            ///< [B,T,C]
-  Tensor valid;             ///< [B,T] bool, false for padding, which nobody sees; undefined: all valid
-  Tensor group;             ///< [T] int64; undefined: causal
-  Tensor positions;         ///< [B,T] or, for multi-axis rotary, [B,T,A] int64; undefined: continue after the last
+  Tensor embeds = {};       ///< [B,T,C]
+  Tensor valid = {};        ///< [B,T] bool, false for padding, which nobody sees; undefined: all valid
+  Tensor group = {};        ///< [T] int64; undefined: causal
+  Tensor positions = {};    ///< [B,T] or, for multi-axis rotary, [B,T,A] int64; undefined: continue after the last
                             ///< committed valid token of the row
   std::int64_t expert = 0;  ///< which set of weights these tokens use (mixture of transformers)
   bool commit = true;       ///< false: no later block sees it (learnable queries, noised images, guesses)
@@ -46,11 +46,11 @@ class BLIP3U_API Backbone : public Component {
  public:
   ~Backbone() override;
 
-  virtual std::int64_t width() const = 0;                           ///< C
-  virtual Tensor embed(const Tensor& ids) = 0;                      ///< [B,T] int64 -> [B,T,C]
-  virtual Tensor embed_visual(const Visual&) = 0;                   ///< what the encoder made -> [B,N,C]
-  virtual Tensor logits(const Tensor& hidden) = 0;                  ///< [B,T,C] -> [B,T,vocabulary]
-  virtual std::unique_ptr<Session> begin(std::int64_t batch) = 0;   ///< an empty session
+  virtual std::int64_t width() const = 0;                          ///< C
+  virtual Tensor embed(const Tensor& ids) = 0;                     ///< [B,T] int64 -> [B,T,C]
+  virtual Tensor embed_visual(const Visual&) = 0;                  ///< what the encoder made -> [B,N,C]
+  virtual Tensor logits(const Tensor& hidden) = 0;                 ///< [B,T,C] -> [B,T,vocabulary]
+  virtual std::unique_ptr<Session> begin(std::int64_t batch) = 0;  ///< an empty session
 };
 
 }  // namespace blip3u

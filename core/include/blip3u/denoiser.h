@@ -20,8 +20,8 @@ struct Condition {
 class BLIP3U_API Stream {
  public:
   virtual ~Stream();
-  virtual Tensor scores() = 0;                    ///< logits [B,n,K] or features [B,n,D] of the next group
-  virtual void push(const Tensor& chosen) = 0;    ///< the ids [B,n] or features [B,n,D] that the sampler chose
+  virtual Tensor scores() = 0;                  ///< logits [B,n,K] or features [B,n,D] of the next group
+  virtual void push(const Tensor& chosen) = 0;  ///< the ids [B,n] or features [B,n,D] that the sampler chose
   virtual bool done() const = 0;
 };
 

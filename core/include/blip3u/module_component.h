@@ -9,9 +9,9 @@
 namespace blip3u {
 
 /// Draws the weights of Linear, Conv and Embedding modules below `root` anew from `seed`, each parameter from its own
-/// stream, so that initial weights depend on nothing but the seed and the parameter's name. Linear and convolution
-/// weights are uniform in +-1/sqrt(fan_in), their biases zero, embeddings normal with deviation 0.02; other
-/// parameters (norm scales, learned positions) keep what their module gave them.
+/// stream, so that initial weights depend on nothing but the seed and the parameter's name. Linear weights are uniform
+/// with the variance of Glorot & Bengio (2010), convolutions uniform in +-1/sqrt(fan_in), biases zero, embeddings
+/// normal with deviation 0.02; other parameters (norm scales, learned positions) keep what their module gave them.
 BLIP3U_API void initialize_weights(torch::nn::Module& root, std::uint64_t seed);
 
 /// A learned table, e.g. positions or queries: normal with the given deviation, from the seed and the name.

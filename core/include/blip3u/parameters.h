@@ -23,8 +23,8 @@ struct ParameterSpec {
   const char* documentation;
   bool required = false;
   bool default_boolean = false;
-  double default_number = 0;         ///< of integers too; exact up to 2^53
-  const char* default_text = "";     ///< of texts: comma-separated
+  double default_number = 0;      ///< of integers too; exact up to 2^53
+  const char* default_text = "";  ///< of texts: comma-separated
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   std::span<const char* const> choices = {};  ///< of text and texts; empty means free

@@ -38,13 +38,13 @@ struct Stage {
   double final_learning_rate = 0;  ///< as a share of learning_rate, reached by a cosine
   double warmup = 0;               ///< share of the steps over which the rate rises linearly
   double weight_decay = 0;
-  double gradient_clip = 0;     ///< largest global norm; 0: off
-  double average_decay = 0;     ///< of the exponential moving average of weights that is kept; 0: off
-  std::int64_t checkpoint_every = 0;  ///< steps
+  double gradient_clip = 0;                    ///< largest global norm; 0: off
+  double average_decay = 0;                    ///< of the exponential moving average of weights that is kept; 0: off
+  std::int64_t checkpoint_every = 0;           ///< steps
   std::map<std::string, double> loss_weights;  ///< by loss name; absent: 1
 };
 
-struct Pipeline {
+struct PipelineChoices {
   std::optional<ComponentChoice> encoder, backbone, denoiser, sampler, decoder;
 };
 
@@ -56,16 +56,16 @@ struct Recipe {
   std::vector<std::string> plugin_folders;  ///< besides the program's own
   ComponentChoice data;
   ComponentChoice tokenizer;
-  Pipeline pipeline;
+  PipelineChoices pipeline;
   std::string prompt_template;    ///< with {prompt}
   std::string question_template;  ///< with {question}
   std::vector<Stage> stages;
   std::vector<ComponentChoice> evaluation;
 
-  Wiring wiring;         ///< as the components' checks left it
+  Wiring wiring;           ///< as the components' checks left it
   std::string as_written;  ///< text of the file, for the run directory
-  std::string resolved;  ///< YAML with every default filled in; loading it gives this recipe again
-  std::string hash;      ///< hex, of `resolved` without name, output and plugin folders, and of the plugin files used
+  std::string resolved;    ///< YAML with every default filled in; loading it gives this recipe again
+  std::string hash;        ///< hex, of `resolved` without name, output and plugin folders, and of the plugin files used
 };
 
 /// Reads, checks and resolves a recipe. Overrides are `path.to.key=value`. All errors are reported together in one

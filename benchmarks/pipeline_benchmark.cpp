@@ -1,0 +1,146 @@
+// What the parts of the default recipe cost, with fresh weights. Ratios within one run are what counts: machines
+// differ.
+#include <benchmark/benchmark.h>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "blip3u/dataset.h"
+#include "pipeline/create.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/texts.h"
+#include "recipe/recipe.h"
+#include "registry/registry.h"
+#include "training/optimizer.h"
+
+namespace {
+
+using namespace blip3u;
+
+const std::filesystem::path recipe_file = std::filesystem::path(BLIP3U_SOURCE_DIR) / "recipes" / "easy_vqa.yaml";
+
+// The default recipe's pipeline, with a vocabulary but no data.
+struct Fixture {
+  Registry registry{{BLIP3U_PLUGIN_FOLDER}};
+  Recipe recipe = load_recipe(recipe_file, {"device=cpu"}, registry);
+  Pipeline pipeline{recipe, make_tokenizer(), at::kCPU};
+  Tensor images = at::zeros({64, 3, recipe.wiring.image_size, recipe.wiring.image_size});
+  Layout layout = pipeline.encoder().layout();
+
+  std::unique_ptr<Tokenizer> make_tokenizer() {
+    auto tokenizer =
+        create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name, recipe.tokenizer.parameters, {});
+    tokenizer->fit({"is there a red triangle in the image?", "yes", "no"});
+    return tokenizer;
+  }
+  static Fixture& get() {
+    static Fixture fixture;
+    return fixture;
+  }
+};
+
+void registry_call(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  for (auto _ : state) benchmark::DoNotOptimize(f.registry.find(Kind::denoiser, "dit"));
+}
+BENCHMARK(registry_call);
+
+void recipe_load(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  for (auto _ : state) benchmark::DoNotOptimize(load_recipe(recipe_file, {}, f.registry));
+}
+BENCHMARK(recipe_load)->Unit(benchmark::kMillisecond);
+
+void encoder_pass(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  const at::NoGradGuard no_grad;
+  const Tensor images = f.images.slice(0, 0, state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(f.pipeline.encoder().encode(images));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(encoder_pass)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
+
+void decoder_pass(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  const at::NoGradGuard no_grad;
+  const Visual features{at::zeros({state.range(0), f.layout.tokens, f.layout.width}), {}};
+  for (auto _ : state) {
+    Generator generator = Generator::for_rows(0, 0, state.range(0));
+    benchmark::DoNotOptimize(f.pipeline.decoder().decode(features, generator));
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(decoder_pass)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
+
+// One more token behind a picture and a question.
+void decoded_token(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  const at::NoGradGuard no_grad;
+  const auto past = f.pipeline.see({at::zeros({1, f.layout.tokens, f.layout.width}), {}});
+  const TextBatch question = pad_texts({frame_text(f.pipeline.tokenizer(), "is there a red triangle?")}, at::kCPU);
+  past->append({.embeds = f.pipeline.backbone().embed(question.ids)});
+  const Tensor next = at::full({1, 1}, Tokenizer::end, at::kLong);
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto session = past->fork();
+    state.ResumeTiming();
+    const Tensor hidden = session->append({.embeds = f.pipeline.backbone().embed(next)});
+    benchmark::DoNotOptimize(f.pipeline.backbone().logits(hidden).argmax(-1));
+  }
+}
+BENCHMARK(decoded_token)->Unit(benchmark::kMicrosecond);
+
+// One evaluation of the denoiser, of which a guided Euler step takes two.
+void denoiser_call(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  const at::NoGradGuard no_grad;
+  const std::int64_t batch = state.range(0);
+  const auto session = f.pipeline.read_prompts(std::vector<std::string>(batch, "a red triangle"));
+  const Condition condition = f.pipeline.denoiser().prepare(*session);
+  const Visual noised{at::zeros({batch, f.layout.tokens, f.layout.width}), {}};
+  const Tensor time = at::full({batch}, 0.5);
+  for (auto _ : state) benchmark::DoNotOptimize(f.pipeline.denoiser().predict(noised, time, condition));
+  state.SetItemsProcessed(state.iterations() * batch);
+}
+BENCHMARK(denoiser_call)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
+
+// A whole sampling of the recipe's steps, guided; items are steps.
+void sampler_step(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  const at::NoGradGuard no_grad;
+  const auto full = f.pipeline.read_prompts({"a red triangle"}), empty = f.pipeline.read_prompts({""});
+  const std::vector<Condition> conditions{f.pipeline.denoiser().prepare(*full), f.pipeline.denoiser().prepare(*empty)};
+  std::int64_t steps = 0;
+  for (auto _ : state) {
+    Generator generator({1});
+    benchmark::DoNotOptimize(f.pipeline.sampler().sample(f.pipeline.denoiser(), f.layout, conditions, generator,
+                                                         [&](std::int64_t, std::int64_t) { ++steps; }));
+  }
+  state.SetItemsProcessed(steps);
+}
+BENCHMARK(sampler_step)->Unit(benchmark::kMillisecond);
+
+// Loss, gradients and an AdamW update of queries and denoiser, batch 64.
+void training_step(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  constexpr std::int64_t batch = 64;
+  std::vector<NamedTensor> weights = f.pipeline.denoiser().weights();
+  for (const NamedTensor& weight : weights) weight.value.set_requires_grad(true);
+  Optimizer optimizer(weights, f.recipe.stages.back());
+  const Visual target{at::zeros({batch, f.layout.tokens, f.layout.width}), {}};
+  std::int64_t step = 0;
+  for (auto _ : state) {
+    const auto session = f.pipeline.read_prompts(std::vector<std::string>(batch, "a red triangle"));
+    Generator generator = Generator::for_rows(0, step * batch, batch);
+    const Condition condition = f.pipeline.denoiser().prepare(*session);
+    for (const Loss& loss : f.pipeline.sampler().loss(f.pipeline.denoiser(), target, condition, generator)) {
+      (loss.sum / loss.count).backward();
+    }
+    optimizer.step(step++);
+  }
+  for (const NamedTensor& weight : weights) weight.value.set_requires_grad(false);
+  state.SetItemsProcessed(state.iterations() * batch);
+}
+BENCHMARK(training_step)->Unit(benchmark::kMillisecond);
+
+}  // namespace

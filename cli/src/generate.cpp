@@ -1,0 +1,96 @@
+#include <unistd.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "blip3u/error.h"
+#include "blip3u/image.h"
+#include "io/interrupt.h"
+#include "io/progress.h"
+#include "pipeline/open_run.h"
+#include "program.h"
+
+namespace blip3u {
+namespace {
+
+struct Options {
+  std::string prompt;
+  std::filesystem::path output, run;
+  std::uint64_t seed = 0;
+  std::optional<std::int64_t> steps;
+  std::optional<double> guidance;
+  std::int64_t images = 1;
+};
+
+/// Refuses before any work what could not be written after it.
+void check_output(const std::filesystem::path& output) {
+  const auto refuse = [&](const std::string& reason) {
+    throw Error(Fault::usage, fmt::format("--output_path {}: {}", output.string(), reason));
+  };
+  if (output.extension() != ".png") refuse("pictures are written as PNG; end the name in .png");
+  if (std::filesystem::is_directory(output)) refuse("is a folder; name a file");
+  const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder)) refuse("its folder does not exist; make it first");
+  if (access(folder.c_str(), W_OK) != 0) refuse("its folder cannot be written to; choose another");
+}
+
+/// a/b.png, or a/b-0.png, a/b-1.png, ... when there are several.
+std::filesystem::path numbered(const std::filesystem::path& output, std::int64_t i, std::int64_t count) {
+  if (count == 1) return output;
+  return output.parent_path() / fmt::format("{}-{}.png", output.stem().string(), i);
+}
+
+int generate(const Options& options, const Program& program) {
+  check_output(options.output);
+  std::vector<std::string> overrides;
+  if (options.steps) overrides.push_back(fmt::format("pipeline.sampler.steps={}", *options.steps));
+  if (options.guidance) overrides.push_back(fmt::format("pipeline.sampler.guidance={}", *options.guidance));
+  Registry registry = open_registry(program);
+  const OpenedRun run = open_run(choose_run(options.run), registry, overrides);
+
+  const std::vector<std::string> prompts(options.images, options.prompt);
+  std::vector<std::uint64_t> seeds;
+  for (std::int64_t i = 0; i < options.images; ++i) seeds.push_back(options.seed + i);
+  std::optional<ProgressBar> progress;
+  if (options.images > 1) progress.emplace("images", options.images);
+  const Tensor images = run.model->generate(prompts, seeds, [&](std::int64_t done, std::int64_t) {
+    stop_if_interrupted();
+    if (progress) progress->update(done);
+  });
+  if (progress) progress->finish();
+  for (std::int64_t i = 0; i < options.images; ++i) {
+    const auto file = numbered(options.output, i, options.images);
+    write_png(file, images.select(0, i));
+    fmt::print("{}\n", file.string());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Program& program) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const verb = app.add_subcommand("generate", "Make images from a prompt");
+  verb->add_option("--prompt", options->prompt, "What the image shows")->type_name("TEXT")->required();
+  verb->add_option("--output_path", options->output, "Where to write the image, a .png file")
+      ->type_name("FILE")
+      ->required();
+  verb->add_option("--seed", options->seed, "Seed of the first image; image i has SEED + i")
+      ->type_name("SEED")
+      ->capture_default_str();
+  verb->add_option("--steps", options->steps, "Steps of the sampler, instead of the recipe's")->type_name("N");
+  verb->add_option("--guidance", options->guidance, "Classifier-free guidance, instead of the recipe's")
+      ->type_name("SCALE");
+  verb->add_option("--num_images", options->images, "How many; several are numbered -0, -1, ... before .png")
+      ->check(CLI::Range(1, 10000))
+      ->type_name("N")
+      ->capture_default_str();
+  add_run_option(*verb, options->run);
+  verb->footer("Prints the names of the files that it wrote.");
+  verb->callback([options, &program] { program.action = [options, &program] { return generate(*options, program); }; });
+}
+
+}  // namespace blip3u

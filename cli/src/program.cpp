@@ -1,0 +1,79 @@
+#include "program.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "blip3u/error.h"
+#include "training/run_directory.h"
+
+namespace blip3u {
+
+Registry open_registry(const Program& program) {
+  Registry registry(default_plugin_folders());
+  for (const auto& folder : program.plugin_folders) registry.add_folder(folder);
+  return registry;
+}
+
+std::filesystem::path choose_run(const std::filesystem::path& given) {
+  if (!given.empty()) return given;
+  std::filesystem::path latest;
+  std::string latest_finish;
+  if (std::filesystem::is_directory("runs")) {
+    for (const auto& entry : std::filesystem::directory_iterator("runs")) {
+      if (!std::filesystem::exists(entry.path() / "manifest.json")) continue;
+      nlohmann::json manifest;
+      try {
+        manifest = RunDirectory(entry.path()).manifest();
+      } catch (const Error&) {
+        continue;  // a damaged manifest is not that of a complete run
+      }
+      if (!manifest.is_object() || manifest.value("status", "") != "complete") continue;
+      const std::string finish = manifest.value("finished", "");
+      if (latest.empty() || finish > latest_finish) {
+        latest = entry.path();
+        latest_finish = finish;
+      }
+    }
+  }
+  if (latest.empty()) {
+    throw Error(Fault::usage, fmt::format("no complete run in {}; make one with `blip3u run RECIPE`, or name a run "
+                                          "directory with --run",
+                                          std::filesystem::absolute("runs").string()));
+  }
+  fmt::print(stderr, "blip3u: using the latest run, {}\n", latest.string());
+  return latest;
+}
+
+void add_run_option(CLI::App& verb, std::filesystem::path& run) {
+  verb.add_option("--run", run, "Run directory to use; without it, the run below ./runs that was completed last")
+      ->type_name("DIR");
+}
+
+void print_scores(const std::filesystem::path& run, const std::string& task) {
+  const nlohmann::json metrics = RunDirectory(run).metrics();
+  const nlohmann::json tasks = metrics.value("tasks", nlohmann::json::array());
+  const auto wanted = [&](const nlohmann::json& each) { return task.empty() || short_name(each.at("task")) == task; };
+  std::size_t width = 0;
+  for (const auto& each : tasks) {
+    if (!wanted(each) || !each.contains("scores")) continue;
+    for (const auto& score : each["scores"]) width = std::max(width, score.at("name").get<std::string>().size());
+  }
+  for (const auto& each : tasks) {
+    if (!wanted(each)) continue;
+    if (!each.contains("scores")) {
+      fmt::print("{}: not applicable, {}\n", each.at("task").get<std::string>(), each.value("reason", ""));
+      continue;
+    }
+    for (const auto& score : each["scores"]) {
+      fmt::print("{:<{}}  {:.4f}  [{:.4f}, {:.4f}]  n={}  {}{}\n", score.at("name").get<std::string>(), width,
+                 score.at("value").get<double>(), score.at("low").get<double>(), score.at("high").get<double>(),
+                 score.at("count").get<std::int64_t>(), score.at("protocol").get<std::string>(),
+                 score.value("reference", false) ? "  (reference)" : "");
+    }
+  }
+}
+
+}  // namespace blip3u

@@ -1,0 +1,44 @@
+// What the verbs share. Each verb is one file with one function that adds it to the command line.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "registry/registry.h"
+
+namespace blip3u {
+
+/// One call of the program.
+struct Program {
+  std::vector<std::string> arguments;                 ///< the command line, for manifests
+  std::vector<std::filesystem::path> plugin_folders;  ///< from --plugins
+  std::function<int()> action;                        ///< what the chosen verb does; returns the exit code
+};
+
+/// The toolkit's plugin folders, then those of --plugins.
+Registry open_registry(const Program& program);
+
+/// The run directory to use: `given`, or, if that is empty, the run below ./runs that was completed last, which is
+/// named on standard error. Throws Error if there is none.
+std::filesystem::path choose_run(const std::filesystem::path& given);
+
+/// Adds the option --run.
+void add_run_option(CLI::App& verb, std::filesystem::path& run);
+
+/// Prints the scores of a run as a table: of the task with this short name, or of all if it is empty.
+void print_scores(const std::filesystem::path& run, const std::string& task);
+
+void add_run(CLI::App& app, Program& program);
+void add_train(CLI::App& app, Program& program);
+void add_infer(CLI::App& app, Program& program);
+void add_generate(CLI::App& app, Program& program);
+void add_evaluate(CLI::App& app, Program& program);
+void add_validate(CLI::App& app, Program& program);
+void add_compare(CLI::App& app, Program& program);
+void add_plugins(CLI::App& app, Program& program);
+
+}  // namespace blip3u

@@ -1,0 +1,41 @@
+// Bulk arrays on disk, in HDF5.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "blip3u/export.h"
+#include "blip3u/tensor.h"
+
+namespace blip3u {
+
+/// Results that are worth keeping, one file each, called by a hash of what made them. A file that is damaged is
+/// reported and counts as absent, so that its maker makes it again.
+class BLIP3U_API ArrayCache {
+ public:
+  using Warn = std::function<void(const std::string& message)>;
+
+  explicit ArrayCache(std::filesystem::path folder, Warn warn = {});  ///< no warn: a line on standard error
+
+  std::optional<Tensor> load(const std::string& key) const;
+  void save(const std::string& key, const Tensor& array) const;  ///< float32 or int64
+
+ private:
+  std::filesystem::path file_of(const std::string& key) const;
+
+  std::filesystem::path folder_;
+  Warn warn_;
+};
+
+/// Columns of numbers of equal length, each a data set of its name.
+struct Column {
+  std::string name;
+  std::vector<double> values;
+};
+BLIP3U_API void write_series(const std::filesystem::path& path, const std::vector<Column>& columns);
+BLIP3U_API std::vector<Column> read_series(const std::filesystem::path& path);
+
+}  // namespace blip3u

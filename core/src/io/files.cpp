@@ -1,0 +1,143 @@
+#include "io/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+
+#include "blip3u/error.h"
+
+namespace blip3u {
+
+namespace {
+
+const char* mend_for(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT: return "free some space there, or choose another output folder";
+    case EFBIG: return "the limit on file sizes (ulimit -f) or the file system does not allow a file this large";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "make the folder writable, or choose another output folder";
+    case ENOTDIR:
+    case EEXIST: return "a file is in the way of a folder of that name; move it, or choose another path";
+    case EISDIR:
+    case ENOTEMPTY: return "a folder of that name is in the way; move it, or choose another path";
+    default: return "check the disk and the path";
+  }
+}
+
+/// Removes temporaries of the same target whose process is gone.
+void remove_abandoned(const std::filesystem::path& folder, const std::string& prefix) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    pid_t process = 0;
+    const char* end = name.data() + name.size();
+    if (std::from_chars(name.data() + prefix.size(), end, process).ptr != end || process <= 0) continue;
+    if (kill(process, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ignored);
+  }
+}
+
+void synchronize(const std::filesystem::path& path, const std::filesystem::path& target) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw_write_error(target, errno);
+  const int result = fsync(descriptor);
+  const int error_number = errno;
+  close(descriptor);
+  if (result != 0 && error_number != EINVAL) throw_write_error(target, error_number);  // EINVAL: cannot be synced
+}
+
+}  // namespace
+
+void throw_write_error(const std::filesystem::path& path, int error_number) {
+  throw Error(
+      fmt::format("{}: cannot be written: {}; {}", path.string(), std::strerror(error_number), mend_for(error_number)));
+}
+
+void create_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw_write_error(folder, error.value());
+}
+
+PendingPath::PendingPath(std::filesystem::path target) : target_(std::move(target)) {
+  const std::filesystem::path folder = target_.has_parent_path() ? target_.parent_path() : ".";
+  create_folder(folder);
+  const std::string prefix = fmt::format(".{}.partial-", target_.filename().string());
+  remove_abandoned(folder, prefix);
+  path_ = folder / fmt::format("{}{}", prefix, getpid());
+}
+
+PendingPath::~PendingPath() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void PendingPath::commit() {
+  synchronize(path_, target_);
+  if (std::rename(path_.c_str(), target_.c_str()) != 0) throw_write_error(target_, errno);
+  synchronize(path_.parent_path(), target_);
+}
+
+OutputFile::OutputFile(const std::filesystem::path& path, const std::filesystem::path& shown)
+    : shown_(shown.empty() ? path : shown),
+      descriptor_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+  if (descriptor_ < 0) throw_write_error(shown_, errno);
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void OutputFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_write_error(shown_, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void OutputFile::close() {
+  const int result = ::close(descriptor_);
+  descriptor_ = -1;
+  if (result != 0) throw_write_error(shown_, errno);
+}
+
+void write_atomically(const std::filesystem::path& path, std::string_view content) {
+  write_atomically(path, std::vector<std::string_view>{content});
+}
+
+void write_atomically(const std::filesystem::path& path, const std::vector<std::string_view>& parts) {
+  PendingPath pending(path);
+  OutputFile file(pending.path(), path);
+  for (const std::string_view part : parts) file.write(part);
+  file.close();
+  pending.commit();
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    throw Error(fmt::format("{}: is a folder, not a file; name a file in it", path.string()));
+  }
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) {
+    throw Error(fmt::format("{}: cannot be opened: {}; check the path", path.string(), std::strerror(errno)));
+  }
+  std::string content(static_cast<std::size_t>(file.tellg()), '\0');
+  file.seekg(0);
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  if (!file) throw Error(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+  return content;
+}
+
+}  // namespace blip3u

@@ -1,0 +1,38 @@
+#include "pipeline/open_run.h"
+
+#include <fmt/format.h>
+
+#include "blip3u/error.h"
+#include "pipeline/create.h"
+#include "pipeline/device.h"
+#include "pipeline/pipeline.h"
+#include "training/run_directory.h"
+#include "training/stage.h"
+
+namespace blip3u {
+
+OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
+                   const std::vector<std::string>& overrides) {
+  const RunDirectory directory(run_directory);
+  if (!std::filesystem::exists(directory.recipe_file())) {
+    throw Error(fmt::format("{}: not a run directory (it has no resolved.yaml); make one with `blip3u run RECIPE`",
+                            run_directory.string()));
+  }
+  Recipe recipe = load_recipe(directory.recipe_file(), overrides, catalog);
+  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
+                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  std::vector<std::string> classes = directory.read_texts(*tokenizer);
+  auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device));
+  for (const Stage& stage : recipe.stages) {
+    if (!trains_anything(stage, *pipeline)) continue;
+    const std::filesystem::path weights = directory.checkpoint(stage.name);
+    if (!std::filesystem::exists(weights)) {
+      throw Error(fmt::format("{}: stage `{}` is not trained yet; `blip3u run` its recipe first",
+                              run_directory.string(), stage.name));
+    }
+    load_stage_weights(weights, stage.train, *pipeline);
+  }
+  return {std::move(recipe), std::move(pipeline), std::move(classes)};
+}
+
+}  // namespace blip3u

@@ -1,0 +1,24 @@
+// From strings to padded token ids.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <c10/core/Device.h>
+
+#include "blip3u/tokenizer.h"
+#include "blip3u/visual.h"
+
+namespace blip3u {
+
+/// Rows of ids, padded on the right. An empty row has no valid token.
+BLIP3U_API TextBatch pad_texts(const std::vector<std::vector<std::int64_t>>& rows, at::Device device);
+
+/// What the backbone reads of one text: begin, the words, end. The end tells it that the text is complete, which the
+/// words alone do not ("is there a red shape" | "... in the image").
+BLIP3U_API std::vector<std::int64_t> frame_text(const Tokenizer& tokenizer, const std::string& text);
+
+/// Replaces `placeholder` in a template.
+BLIP3U_API std::string fill_template(const std::string& text, const std::string& placeholder, const std::string& value);
+
+}  // namespace blip3u

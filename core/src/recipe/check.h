@@ -1,0 +1,89 @@
+// Checks of the tree against schemas, and what they make of it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recipe/catalog.h"
+#include "recipe/diagnostics.h"
+#include "recipe/node.h"
+#include "recipe/recipe.h"
+
+namespace blip3u {
+
+struct CheckedMap {
+  Parameters parameters;  ///< defaults stand for what was absent or wrong
+  bool valid = true;
+};
+
+/// Checks the keys and values of a map against a schema. `others` are keys that the caller reads itself; `what` names
+/// the map in messages ("the recipe"), `where` is the place to blame for missing keys.
+CheckedMap check_map(const Node& map, const Position& where, std::string_view what,
+                     std::span<const ParameterSpec> schema, std::span<const char* const> others,
+                     Diagnostics& diagnostics);
+
+/// Reads one value as declared. Reports and returns false if it does not fit.
+bool read_value(const Node& node, std::string_view name, const ParameterSpec& spec, ParameterValue& value,
+                Diagnostics& diagnostics);
+
+/// Reports, unless the node has been reported, that it is not what `name` must be ("a list of stages").
+void expected(const Node& node, std::string_view name, std::string_view what, Diagnostics& diagnostics);
+
+/// Whether the text consists of one or more letters, digits, `-` and `_`.
+bool is_plain_name(std::string_view text);
+
+// Schemas of the maps that belong to no component.
+std::span<const ParameterSpec> recipe_schema();
+std::span<const ParameterSpec> template_schema();
+
+/// The keys of `pipeline` in the order of their checks.
+inline constexpr Kind pipeline_kinds[] = {Kind::encoder, Kind::backbone, Kind::denoiser, Kind::sampler, Kind::decoder};
+
+/// Where the choice of one of these kinds is kept.
+std::optional<ComponentChoice>& part(PipelineChoices& pipeline, Kind kind);
+const std::optional<ComponentChoice>& part(const PipelineChoices& pipeline, Kind kind);
+
+/// Checks the list of stages against the parts of the pipeline that the recipe names.
+std::vector<Stage> check_stages(const Node& list, const Node* pipeline, Diagnostics& diagnostics);
+
+const char* objective_name(Objective objective);
+
+/// Finds the components of a recipe, checks their parameters, then how they fit together. The nodes must outlive it.
+class ComponentChecker {
+ public:
+  ComponentChecker(Catalog& catalog, Diagnostics& diagnostics) : catalog_(catalog), diagnostics_(diagnostics) {}
+
+  /// `node` is a component map. Components are added in the order of Kind-wise checks that plugin.h gives.
+  ComponentChoice add(Kind kind, const Node& node, const Position& where);
+
+  /// Needs and provides, and the components' own checks. Without all components and their parameters in order it
+  /// leaves out what could only mislead.
+  Wiring wire();
+
+ private:
+  struct Placed {
+    ComponentChoice choice;
+    const Node* node;
+    Position where;
+  };
+  bool find(Placed& placed);
+  void check_needs(const Placed& placed);
+  void run_check(const Placed& placed, Wiring& wiring);
+  std::string providers_of(std::string_view capability);
+
+  Catalog& catalog_;
+  Diagnostics& diagnostics_;
+  std::vector<Placed> placed_;
+  bool all_found_ = true;
+  bool all_valid_ = true;
+};
+
+/// A value as the resolved recipe writes it.
+std::string yaml_text(const ParameterValue& value);
+
+/// Fills in `resolved` and `hash` of an otherwise complete recipe.
+void resolve(Recipe& recipe);
+
+}  // namespace blip3u

@@ -1,0 +1,129 @@
+// Components of a recipe: finding them, their parameters, and whether they fit together.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "recipe/check.h"
+
+namespace blip3u {
+
+namespace {
+
+bool is_component_name(std::string_view name) {
+  const auto slash = name.find('/');
+  if (slash == std::string_view::npos) return is_plain_name(name);
+  return is_plain_name(name.substr(0, slash)) && is_plain_name(name.substr(slash + 1));
+}
+
+std::string title(const ComponentChoice& choice) { return fmt::format("{} `{}`", kind_name(choice.kind), choice.name); }
+
+bool contains(std::span<const char* const> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Position& where) {
+  Placed placed{{kind, {}, {}, {}}, &node, where};
+  const bool found = find(placed);
+  all_found_ = all_found_ && found;
+  if (found) {
+    constexpr const char* others[] = {"plugin"};
+    CheckedMap checked =
+        check_map(node, where, title(placed.choice), placed.choice.entry.component->parameters, others, diagnostics_);
+    placed.choice.parameters = std::move(checked.parameters);
+    all_valid_ = all_valid_ && checked.valid;
+    placed_.push_back(placed);
+  }
+  return placed.choice;
+}
+
+bool ComponentChecker::find(Placed& placed) {
+  const Kind kind = placed.choice.kind;
+  const char* kind_text = kind_name(kind);
+  if (!placed.node->is(Node::Type::map)) {
+    expected(*placed.node, kind_text, "the name of a component, or a map with `plugin`", diagnostics_);
+    return false;
+  }
+  const Node* plugin = placed.node->value("plugin");
+  if (!plugin) {
+    diagnostics_.add(placed.where, fmt::format("missing key `plugin` in this {}: the name of a component", kind_text));
+    return false;
+  }
+  if (!plugin->is(Node::Type::scalar) || !is_component_name(plugin->text)) {
+    expected(*plugin, "plugin", "the name of a component: `name`, or `library/name`", diagnostics_);
+    return false;
+  }
+  placed.choice.name = plain_component_name(plugin->text);
+  try {
+    placed.choice.entry = catalog_.find(kind, placed.choice.name);
+  } catch (const Error& error) {
+    diagnostics_.add(plugin->position, fmt::format("{}: {}", title(placed.choice), error.what()), error.fault());
+    return false;
+  }
+  if (placed.choice.entry.component) return true;
+  diagnostics_.add(plugin->position,
+                   fmt::format("there is no {}{}", title(placed.choice),
+                               suggest(placed.choice.name, catalog_.names(kind), fmt::format("{}s", kind_text))));
+  return false;
+}
+
+Wiring ComponentChecker::wire() {
+  Wiring wiring;
+  if (!all_found_) return wiring;
+  for (const Placed& placed : placed_) check_needs(placed);
+  if (!all_valid_) return wiring;
+  for (const Placed& placed : placed_) run_check(placed, wiring);
+  return wiring;
+}
+
+void ComponentChecker::check_needs(const Placed& placed) {
+  for (const char* need : placed.choice.entry.component->needs) {
+    const bool provided = std::any_of(placed_.begin(), placed_.end(), [&](const Placed& other) {
+      return &other != &placed && contains(other.choice.entry.component->provides, need);
+    });
+    if (provided) continue;
+    diagnostics_.add(placed.where, fmt::format("{} needs `{}`, which nothing in this pipeline provides; {}",
+                                               title(placed.choice), need, providers_of(need)));
+  }
+}
+
+std::string ComponentChecker::providers_of(std::string_view capability) {
+  std::vector<std::string> groups;
+  for (const Kind kind :
+       {Kind::encoder, Kind::backbone, Kind::denoiser, Kind::sampler, Kind::decoder, Kind::tokenizer, Kind::dataset}) {
+    std::vector<std::string> names;
+    for (const std::string& name : catalog_.names(kind)) {
+      const CatalogEntry entry = catalog_.find(kind, name);
+      if (entry.component && contains(entry.component->provides, capability)) names.push_back(name);
+    }
+    if (!names.empty()) groups.push_back(fmt::format("{}s that do: {}", kind_name(kind), fmt::join(names, ", ")));
+  }
+  return groups.empty() ? "no installed plugin does" : fmt::format("{}", fmt::join(groups, "; "));
+}
+
+void ComponentChecker::run_check(const Placed& placed, Wiring& wiring) {
+  const ComponentDescriptor& component = *placed.choice.entry.component;
+  if (component.check) component.check(placed.choice.parameters, wiring);
+  const bool silent = wiring.problems.empty();
+  for (const Wiring::Problem& problem : wiring.problems) {
+    const Node* value = placed.node->value(problem.parameter);
+    std::string remark;  // the parameter to blame is not there to be pointed at
+    const auto& values = placed.choice.parameters.values();
+    if (const auto used = values.find(problem.parameter); !value && used != values.end()) {
+      remark = fmt::format(" (`{}` has its default, {})", problem.parameter, yaml_text(used->second));
+    }
+    diagnostics_.add(value ? value->position : placed.where,
+                     fmt::format("{}: {}{}", title(placed.choice), problem.message, remark));
+  }
+  wiring.problems.clear();
+  if (silent && component.kind == Kind::encoder && wiring.features.tokens == 0) {
+    diagnostics_.add(
+        placed.where,
+        fmt::format("{} does not say what it makes: its `check` must set `features`", title(placed.choice)),
+        Fault::plugin);
+  }
+}
+
+}  // namespace blip3u

@@ -1,0 +1,56 @@
+#include "recipe/node.h"
+
+#include <algorithm>
+
+namespace blip3u {
+
+namespace {
+
+void expand(Node& node) {
+  if (!node.is(Node::Type::scalar)) return;
+  Node map;
+  map.type = Node::Type::map;
+  map.position = node.position;
+  const Position position = node.position;
+  map.entries.push_back({"plugin", position, std::move(node)});
+  node = std::move(map);
+}
+
+}  // namespace
+
+Entry* Node::find(std::string_view key) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+const Entry* Node::find(std::string_view key) const { return const_cast<Node*>(this)->find(key); }
+
+const Node* Node::value(std::string_view key) const {
+  const Entry* entry = find(key);
+  return entry ? &entry->value : nullptr;
+}
+
+std::string_view Node::text_of(std::string_view key) const {
+  const Node* node = value(key);
+  return node && node->is(Type::scalar) ? std::string_view(node->text) : std::string_view();
+}
+
+std::string plain_component_name(std::string_view name) {
+  const auto slash = name.find('/');
+  const bool twice = slash != std::string_view::npos && name.substr(0, slash) == name.substr(slash + 1);
+  return std::string(twice ? name.substr(0, slash) : name);
+}
+
+void expand_short_forms(Node& root) {
+  for (const char* key : {"data", "tokenizer"}) {
+    if (Entry* entry = root.find(key)) expand(entry->value);
+  }
+  if (Entry* pipeline = root.find("pipeline")) {
+    for (Entry& part : pipeline->value.entries) expand(part.value);
+  }
+  if (Entry* evaluation = root.find("evaluation")) {
+    for (Node& task : evaluation->value.items) expand(task);
+  }
+}
+
+}  // namespace blip3u

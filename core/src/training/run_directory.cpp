@@ -1,0 +1,160 @@
+#include "training/run_directory.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "blip3u/error.h"
+#include "io/array_cache.h"
+#include "io/files.h"
+#include "report/grid.h"
+#include "report/plot.h"
+
+namespace blip3u {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+// An empty object if there is no such file.
+json read_json(const fs::path& file) {
+  if (!fs::exists(file)) return json::object();
+  json value = json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
+  if (value.is_discarded()) {
+    throw Error(fmt::format("{}: damaged, not JSON; delete the file and run the recipe again", file.string()));
+  }
+  return value;
+}
+
+void write_json(const fs::path& file, const json& value) { write_atomically(file, value.dump(2) + "\n"); }
+
+// The mean over windows of a hundredth of the stage, so that the trend shows.
+std::vector<double> smooth(const std::vector<double>& values, std::vector<double>& places) {
+  const std::size_t window = std::max<std::size_t>(1, values.size() / 100);
+  std::vector<double> result;
+  places.clear();
+  for (std::size_t first = 0; first < values.size(); first += window) {
+    const std::size_t last = std::min(values.size(), first + window);
+    double sum = 0;
+    for (std::size_t i = first; i < last; ++i) sum += values[i];
+    result.push_back(sum / static_cast<double>(last - first));
+    places.push_back(0.5 * static_cast<double>(first + last));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string short_name(const std::string& component) { return component.substr(component.rfind('/') + 1); }
+
+fs::path RunDirectory::checkpoint(const std::string& stage) const {
+  return path_ / "checkpoints" / (stage + ".safetensors");
+}
+
+json RunDirectory::manifest() const { return read_json(path_ / "manifest.json"); }
+
+void RunDirectory::write_manifest(const json& manifest) const { write_json(path_ / "manifest.json", manifest); }
+
+void RunDirectory::write_recipe(const Recipe& recipe) const {
+  write_atomically(path_ / "recipe.yaml", recipe.as_written);
+  write_atomically(recipe_file(), recipe.resolved);
+}
+
+void RunDirectory::write_texts(const Tokenizer& tokenizer, const std::vector<std::string>& classes) const {
+  write_json(path_ / "texts.json", {{"format", 1}, {"tokenizer", tokenizer.serialize()}, {"classes", classes}});
+}
+
+std::vector<std::string> RunDirectory::read_texts(Tokenizer& tokenizer) const {
+  const fs::path file = path_ / "texts.json";
+  const json value = read_json(file);
+  if (!value.is_object() || value.value("format", 0) != 1 || !value.contains("tokenizer") ||
+      !value["tokenizer"].is_string() || !value.contains("classes") || !value["classes"].is_array()) {
+    throw Error(
+        fmt::format("{}: not the vocabulary of a run; delete the file and run the recipe again", file.string()));
+  }
+  tokenizer.restore(value["tokenizer"].get<std::string>());
+  return value["classes"].get<std::vector<std::string>>();
+}
+
+void RunDirectory::write_losses(const std::string& stage,
+                                const std::map<std::string, std::vector<double>>& losses) const {
+  std::vector<Column> columns;
+  std::vector<Series> series;
+  for (const auto& [name, values] : losses) {
+    columns.push_back({name, values});
+    if (name == "total" && losses.size() == 2) continue;  // equals the only term
+    Series line;
+    line.name = name;
+    line.y = smooth(values, line.x);
+    series.push_back(std::move(line));
+  }
+  write_series(path_ / "losses" / (stage + ".h5"), columns);
+  plot_series(path_ / "losses" / (stage + ".png"), "Stage " + stage + ": loss over steps", series, /*log_y=*/true);
+}
+
+fs::path RunDirectory::result_file(const std::string& task) const {
+  return path_ / "evaluation" / (short_name(task) + ".json");
+}
+
+bool RunDirectory::has_result(const std::string& task) const { return fs::exists(result_file(task)); }
+
+void RunDirectory::write_result(const std::string& task, const TaskResult& result) const {
+  std::string lines;
+  for (const ItemRecord& item : result.items) {
+    lines += json{{"id", item.id},
+                  {"input", item.input},
+                  {"output", item.output},
+                  {"expected", item.expected},
+                  {"score", item.score}}
+                 .dump(-1, ' ', false, json::error_handler_t::replace) +
+             "\n";
+  }
+  if (!result.items.empty()) write_atomically(path_ / "items" / (short_name(task) + ".jsonl"), lines);
+  if (!result.images.empty()) {
+    std::vector<GridCell> cells;
+    for (const LabelledImage& image : result.images) cells.push_back({image.image, image.label, image.good});
+    draw_grid(path_ / (short_name(task) + ".png"), cells, 12, 2);
+  }
+  json scores = json::array();
+  for (const Score& score : result.scores) {
+    scores.push_back({{"name", score.name},
+                      {"protocol", score.protocol},
+                      {"value", score.value},
+                      {"low", score.low},
+                      {"high", score.high},
+                      {"interval", score.interval},
+                      {"count", score.count},
+                      {"higher_is_better", score.higher_is_better},
+                      {"reference", score.reference}});
+  }
+  write_json(result_file(task), {{"task", task}, {"status", "done"}, {"scores", scores}});  // last: marks it as done
+}
+
+void RunDirectory::write_inapplicable(const std::string& task, const std::string& reason) const {
+  write_json(result_file(task), {{"task", task}, {"status", "not applicable"}, {"reason", reason}});
+}
+
+void RunDirectory::write_metrics(const Recipe& recipe, const json& stages) const {
+  json tasks = json::array();
+  std::vector<fs::path> files;
+  for (const ComponentChoice& task : recipe.evaluation) files.push_back(result_file(task.name));
+  if (fs::is_directory(path_ / "evaluation")) {
+    std::vector<fs::path> others;  // tasks that the recipe does not name, evaluated by hand
+    for (const auto& entry : fs::directory_iterator(path_ / "evaluation")) {
+      if (entry.path().extension() == ".json" && std::find(files.begin(), files.end(), entry.path()) == files.end()) {
+        others.push_back(entry.path());
+      }
+    }
+    std::sort(others.begin(), others.end());
+    files.insert(files.end(), others.begin(), others.end());
+  }
+  for (const fs::path& file : files) {
+    if (fs::exists(file)) tasks.push_back(read_json(file));
+  }
+  write_json(path_ / "metrics.json", {{"format", 1}, {"tasks", tasks}, {"stages", stages}});
+}
+
+json RunDirectory::metrics() const { return read_json(path_ / "metrics.json"); }
+
+}  // namespace blip3u

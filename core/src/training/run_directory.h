@@ -1,0 +1,56 @@
+// The files of a run directory that are not weights. docs/run-directory.md describes them for readers.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "blip3u/task.h"
+#include "blip3u/tokenizer.h"
+#include "recipe/recipe.h"
+
+namespace blip3u {
+
+class BLIP3U_API RunDirectory {
+ public:
+  explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path recipe_file() const { return path_ / "resolved.yaml"; }
+  std::filesystem::path checkpoint(const std::string& stage) const;
+
+  /// The manifest; an empty object if there is none. Throws Error if it is damaged.
+  nlohmann::json manifest() const;
+  void write_manifest(const nlohmann::json& manifest) const;
+
+  void write_recipe(const Recipe& recipe) const;
+
+  /// What inference needs besides weights: the tokenizer's vocabulary and the names of the classes.
+  void write_texts(const Tokenizer& tokenizer, const std::vector<std::string>& classes) const;
+  std::vector<std::string> read_texts(Tokenizer& tokenizer) const;  ///< returns the classes
+
+  /// Losses of a stage, as numbers (HDF5) and as a picture.
+  void write_losses(const std::string& stage, const std::map<std::string, std::vector<double>>& losses) const;
+
+  /// A task's outcome: evaluation/NAME.json, its items and its pictures.
+  bool has_result(const std::string& task) const;
+  void write_result(const std::string& task, const TaskResult& result) const;
+  void write_inapplicable(const std::string& task, const std::string& reason) const;
+
+  /// Gathers evaluation/*.json, in the recipe's order, and the stages' last losses into metrics.json.
+  void write_metrics(const Recipe& recipe, const nlohmann::json& stages) const;
+  nlohmann::json metrics() const;  ///< an empty object if there are none
+
+ private:
+  std::filesystem::path result_file(const std::string& task) const;
+  std::filesystem::path path_;
+};
+
+/// `tasks/vqa` -> `vqa`
+BLIP3U_API std::string short_name(const std::string& component);
+
+}  // namespace blip3u

@@ -1,0 +1,274 @@
+#include "training/runner.h"
+
+#include <chrono>
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include "blip3u/dataset.h"
+#include "blip3u/error.h"
+#include "io/files.h"
+#include "io/hash.h"
+#include "io/interrupt.h"
+#include "io/lock.h"
+#include "io/progress.h"
+#include "pipeline/create.h"
+#include "pipeline/device.h"
+#include "pipeline/open_run.h"
+#include "pipeline/pipeline.h"
+#include "recipe/suggest.h"
+#include "training/run_directory.h"
+#include "training/stage.h"
+#include "training/stage_key.h"
+#include "training/training_data.h"
+
+namespace blip3u {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
+
+std::unique_ptr<Dataset> open_dataset(const Recipe& recipe) {
+  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
+  return create_component<Dataset>(recipe.data.entry, recipe.data.name, recipe.data.parameters, context);
+}
+
+std::unique_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const Dataset& dataset) {
+  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
+                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  std::vector<std::string> texts;
+  for (std::int64_t i = 0; i < dataset.size(Split::train); ++i) {
+    const Example& example = dataset.example(Split::train, i);
+    if (!example.caption.empty()) texts.push_back(example.caption);
+    for (const Question& question : example.questions) {
+      texts.push_back(question.text);
+      texts.push_back(question.answer);
+    }
+  }
+  tokenizer->fit(texts);
+  return tokenizer;
+}
+
+json losses_at_end(const StageRecord& record) {
+  json result = json::object();
+  for (const auto& [name, values] : record.losses) {
+    const std::size_t count = std::min<std::size_t>(50, values.size());
+    double sum = 0;
+    for (std::size_t i = values.size() - count; i < values.size(); ++i) sum += values[i];
+    result[name] = count ? sum / static_cast<double>(count) : 0.0;
+  }
+  return result;
+}
+
+/// Evaluates one task and stores its result; a task that the model cannot do is stored as not applicable.
+TaskResult evaluate_task(const ComponentChoice& choice, const Recipe& recipe, Model& model, const Dataset& dataset,
+                         const RunDirectory& directory, json& seconds) {
+  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
+  const auto task = create_component<Task>(choice.entry, choice.name, choice.parameters, context);
+  const std::string missing = model.missing_for(task->needs());
+  if (!missing.empty()) {
+    say(fmt::format("task {}: not applicable, {}", choice.name, missing));
+    directory.write_inapplicable(choice.name, missing);
+    return {};
+  }
+  std::unique_ptr<ProgressBar> progress;
+  const auto report = [&](std::int64_t done, std::int64_t total) {
+    stop_if_interrupted();
+    if (!progress) progress = std::make_unique<ProgressBar>("task " + short_name(choice.name), total);
+    progress->update(done);
+  };
+  const auto started = std::chrono::steady_clock::now();
+  TaskResult result =
+      task->evaluate({model, dataset, derive_seed(derive_seed(recipe.seed, "evaluation"), choice.name), report});
+  if (progress) progress->finish();
+  directory.write_result(choice.name, result);
+  seconds["task " + short_name(choice.name)] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return result;
+}
+
+/// The recipe's task of that name or short name, else any task component of that name with its defaults.
+ComponentChoice find_task(const Recipe& recipe, const std::string& name, Catalog& catalog) {
+  for (const ComponentChoice& choice : recipe.evaluation) {
+    if (choice.name == name || short_name(choice.name) == name) return choice;
+  }
+  for (const std::string& known : catalog.names(Kind::task)) {
+    if (known != name && short_name(known) != name) continue;
+    ComponentChoice choice{
+        .kind = Kind::task, .name = known, .entry = catalog.find(Kind::task, known), .parameters = {}};
+    choice.parameters = Parameters::defaults(choice.entry.component->parameters);
+    return choice;
+  }
+  throw Error(Fault::usage, fmt::format("no task `{}`{}", name, suggest(name, catalog.names(Kind::task), "tasks")));
+}
+
+class Run {
+ public:
+  Run(const Recipe& recipe, const RunOptions& options)
+      : recipe_(recipe),
+        options_(options),
+        directory_(options.directory ? *options.directory
+                                     : recipe.output / fmt::format("{}-{}", recipe.name, recipe.hash.substr(0, 8))),
+        shared_(options.directory ? *options.directory : recipe.output) {}
+
+  fs::path run() {
+    const json before = directory_.manifest();
+    if (before.contains("hash") && before["hash"] != recipe_.hash) {
+      throw Error(Fault::usage, fmt::format("{}: holds the run of another recipe or of other plugins; name another "
+                                            "folder, or delete this one",
+                                            directory_.path().string()));
+    }
+    const bool wanted_done =
+        before.value("status", "") == "complete" && (before.value("evaluated", false) || !options_.evaluate);
+    if (wanted_done) {
+      say(fmt::format("{}: already complete", directory_.path().string()));
+      return directory_.path();
+    }
+    const at::Device device = open_device(recipe_.device);
+    fs::create_directories(directory_.path());
+    const FileLock lock(directory_.path() / ".lock");
+    begin(before, device);
+    try {
+      train_and_evaluate(device);
+    } catch (const std::exception& error) {
+      finish(dynamic_cast<const Interrupted*>(&error) ? "interrupted" : "failed");
+      throw;
+    }
+    finish("complete");
+    if (options_.evaluate && options_.write_report) options_.write_report(directory_.path());
+    return directory_.path();
+  }
+
+ private:
+  void begin(const json& before, at::Device device) {
+    directory_.write_recipe(recipe_);
+    manifest_ = {{"format", 1},
+                 {"name", recipe_.name},
+                 {"hash", recipe_.hash},
+                 {"status", "running"},
+                 {"evaluated", false},
+                 {"arguments", options_.arguments},
+                 {"version", BLIP3U_VERSION},
+                 {"build", BLIP3U_BUILD_STAMP},
+                 {"commit", std::getenv("BLIP3U_COMMIT") ? std::getenv("BLIP3U_COMMIT") : "unknown"},
+                 {"device", device.str()},
+                 {"threads", at::get_num_threads()},
+                 {"seed", recipe_.seed},
+                 {"started", before.value("started", utc_now())},
+                 {"seconds", before.value("seconds", json::object())},
+                 {"plugins", json::array()}};
+    const auto add = [&](const ComponentChoice& choice) {
+      manifest_["plugins"].push_back({{"name", choice.name},
+                                      {"kind", kind_name(choice.kind)},
+                                      {"file", choice.entry.library_path},
+                                      {"version", choice.entry.library_version},
+                                      {"sha256", choice.entry.library_hash}});
+    };
+    add(recipe_.data);
+    add(recipe_.tokenizer);
+    for (const auto* part : {&recipe_.pipeline.encoder, &recipe_.pipeline.backbone, &recipe_.pipeline.denoiser,
+                             &recipe_.pipeline.sampler, &recipe_.pipeline.decoder}) {
+      if (*part) add(**part);
+    }
+    for (const ComponentChoice& task : recipe_.evaluation) add(task);
+    directory_.write_manifest(manifest_);
+  }
+
+  void finish(const std::string& status) {
+    manifest_["status"] = status;
+    manifest_["evaluated"] = status == "complete" && options_.evaluate;
+    manifest_["finished"] = utc_now();
+    directory_.write_manifest(manifest_);
+  }
+
+  void train_and_evaluate(at::Device device) {
+    const auto dataset = open_dataset(recipe_);
+    auto tokenizer = fitted_tokenizer(recipe_, *dataset);
+    directory_.write_texts(*tokenizer, dataset->classes());
+    StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize());
+    Pipeline pipeline(recipe_, std::move(tokenizer), device);
+    for (const Stage& stage : recipe_.stages) {
+      stop_if_interrupted();
+      train(stage, keys, pipeline, *dataset);
+    }
+    if (options_.evaluate) {
+      for (const ComponentChoice& task : recipe_.evaluation) {
+        stop_if_interrupted();
+        evaluate(task, pipeline, *dataset);
+      }
+    }
+    directory_.write_metrics(recipe_, stages_);
+  }
+
+  void train(const Stage& stage, StageKeys& keys, Pipeline& pipeline, const Dataset& dataset) {
+    if (!trains_anything(stage, pipeline)) {
+      say(fmt::format("stage {}: nothing to train", stage.name));
+      return;
+    }
+    const bool frozen = std::find(stage.train.begin(), stage.train.end(), "encoder") == stage.train.end();
+    const std::string feature_key = frozen ? keys.features() : std::string();
+    const fs::path folder = shared_ / "stages" / fmt::format("{}-{}", stage.name, keys.next(stage));
+    fs::create_directories(folder);
+    const FileLock lock(folder / ".lock");
+    const bool known = fs::exists(stage_weights(folder));
+    if (frozen && !known && feature_key != feature_key_) {
+      features_.reset();
+      features_ = std::make_unique<FeatureTable>(pipeline.encoder(), dataset, pipeline.device(), shared_ / "features",
+                                                 feature_key);
+      feature_key_ = feature_key;
+    }
+    const std::uint64_t seed = derive_seed(derive_seed(recipe_.seed, "stage"), stage.name);
+    const StageRecord record = train_stage(stage, seed, pipeline, dataset, frozen ? features_.get() : nullptr, folder);
+    if (known) say(fmt::format("stage {}: taken from {}", stage.name, folder.string()));
+    write_atomically(directory_.checkpoint(stage.name), read_text(stage_weights(folder)));
+    directory_.write_losses(stage.name, record.losses);
+    stages_.push_back({{"name", stage.name}, {"steps", stage.steps}, {"losses", losses_at_end(record)}});
+    manifest_["seconds"]["stage " + stage.name] = record.seconds;
+    directory_.write_manifest(manifest_);
+  }
+
+  void evaluate(const ComponentChoice& choice, Pipeline& pipeline, const Dataset& dataset) {
+    if (directory_.has_result(choice.name)) return;
+    evaluate_task(choice, recipe_, pipeline, dataset, directory_, manifest_["seconds"]);
+    directory_.write_manifest(manifest_);
+  }
+
+  const Recipe& recipe_;
+  const RunOptions& options_;
+  const RunDirectory directory_;
+  const fs::path shared_;  // stages and features, for all runs beside this one
+  std::unique_ptr<FeatureTable> features_;
+  std::string feature_key_;
+  json manifest_;
+  json stages_ = json::array();
+};
+
+}  // namespace
+
+fs::path run_recipe(const Recipe& recipe, const RunOptions& options) { return Run(recipe, options).run(); }
+
+std::vector<Score> evaluate_run(const fs::path& run_directory, const std::string& task, Catalog& catalog,
+                                const RunOptions& options) {
+  OpenedRun opened = open_run(run_directory, catalog, {});
+  const RunDirectory directory(run_directory);
+  const FileLock lock(run_directory / ".lock");
+  ComponentChoice choice = find_task(opened.recipe, task, catalog);
+  const auto dataset = open_dataset(opened.recipe);
+  json manifest = directory.manifest();
+  const json metrics = directory.metrics();
+  const TaskResult result =
+      evaluate_task(choice, opened.recipe, *opened.model, *dataset, directory, manifest["seconds"]);
+  directory.write_manifest(manifest);
+  directory.write_metrics(opened.recipe, metrics.value("stages", json::array()));
+  if (options.write_report) options.write_report(run_directory);
+  return result.scores;
+}
+
+}  // namespace blip3u

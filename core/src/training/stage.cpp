@@ -1,0 +1,245 @@
+#include "training/stage.h"
+
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "blip3u/error.h"
+#include "io/interrupt.h"
+#include "io/progress.h"
+#include "io/safetensors.h"
+#include "training/objectives.h"
+#include "training/optimizer.h"
+
+namespace blip3u {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* series_prefix = "series/";
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::vector<NamedTensor> series_tensors(const StageRecord& record) {
+  std::vector<NamedTensor> result;
+  for (const auto& [name, values] : record.losses) {
+    result.push_back({series_prefix + name, at::tensor(values, at::kDouble)});
+  }
+  return result;
+}
+
+StageRecord read_record(const WeightFile& file, const fs::path& path) {
+  StageRecord record;
+  const auto seconds = file.metadata.find("seconds");
+  if (seconds == file.metadata.end()) throw Error(fmt::format("{}: not a stage file of this program", path.string()));
+  record.seconds = std::stod(seconds->second);
+  for (const NamedTensor& tensor : file.tensors) {
+    if (!tensor.name.starts_with(series_prefix)) continue;
+    const double* data = tensor.value.data_ptr<double>();
+    record.losses[tensor.name.substr(std::string_view(series_prefix).size())].assign(data, data + tensor.value.numel());
+  }
+  return record;
+}
+
+/// Marks the weights that learn, and unmarks them all when done.
+class Learning {
+ public:
+  Learning(const Stage& stage, Pipeline& pipeline) : stage_(stage), pipeline_(pipeline) {
+    for (const char* role : {"encoder", "backbone", "denoiser", "decoder"}) set(role, false);
+    for (const std::string& role : stage.train) set(role, true);
+  }
+  ~Learning() {
+    for (const std::string& role : stage_.train) set(role, false);
+  }
+  Learning(const Learning&) = delete;
+  Learning& operator=(const Learning&) = delete;
+
+ private:
+  void set(std::string_view role, bool learns) {
+    Component* const component = pipeline_.part(role);
+    if (!component) return;
+    for (const NamedTensor& weight : component->weights()) weight.value.set_requires_grad(learns);
+    component->set_training(learns);
+  }
+  const Stage& stage_;
+  Pipeline& pipeline_;
+};
+
+class Trainer {
+ public:
+  Trainer(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
+          const FeatureTable* features, const fs::path& folder)
+      : stage_(stage),
+        pipeline_(pipeline),
+        folder_(folder),
+        learning_(stage, pipeline),
+        objective_(make_objective(stage, seed, pipeline, dataset, features)),
+        optimizer_(trained_weights(), stage) {}
+
+  StageRecord run() {
+    const std::int64_t first = resume();
+    started_ = now();
+    earlier_ = record_.seconds;
+    ProgressBar progress(fmt::format("stage {}", stage_.name), stage_.steps, first);
+    for (std::int64_t step = first; step < stage_.steps; ++step) {
+      const double total = train_step(step);
+      progress.update(step + 1, fmt::format("loss {:.4f}", total));
+      const bool due = (step + 1) % stage_.checkpoint_every == 0;
+      if (step + 1 < stage_.steps && (due || interrupted())) save_progress(step + 1);
+      if (interrupted()) stop(step + 1);
+    }
+    optimizer_.use_averages();
+    progress.finish("");
+    save_weights();
+    return record_;
+  }
+
+ private:
+  std::vector<NamedTensor> trained_weights() const {
+    std::vector<NamedTensor> result;
+    for (const std::string& role : stage_.train) {
+      for (const NamedTensor& weight : pipeline_.part(role)->weights()) {
+        result.push_back({role + "/" + weight.name, weight.value});
+      }
+    }
+    return result;
+  }
+
+  // The state of the trained components: what changes in training besides weights.
+  std::vector<NamedTensor> trained_state() const {
+    std::vector<NamedTensor> result;
+    for (const std::string& role : stage_.train) {
+      for (const NamedTensor& tensor : pipeline_.part(role)->state()) {
+        result.push_back({"state/" + role + "/" + tensor.name, tensor.value});
+      }
+    }
+    return result;
+  }
+
+  double train_step(std::int64_t step) {
+    Tensor total;
+    std::vector<std::pair<std::string, Tensor>> values;
+    for (const Loss& loss : objective_->losses(step)) {
+      const Tensor mean = loss.sum / loss.count;
+      const auto weight = stage_.loss_weights.find(loss.name);
+      const Tensor term = weight == stage_.loss_weights.end() ? mean : mean * weight->second;
+      total = total.defined() ? total + term : term;
+      values.emplace_back(loss.name, mean.detach());
+    }
+    if (!total.defined()) {
+      throw Error(Fault::usage, fmt::format("stage `{}`: its components have no loss to train with", stage_.name));
+    }
+    check_loss_weights(values);
+    total.backward();
+    optimizer_.step(step);
+    objective_->after_step(step);
+    const double value = total.item<double>();
+    if (!std::isfinite(value)) {
+      throw Error(fmt::format("stage `{}`, step {}: the loss is {}; lower training.{}.learning_rate", stage_.name, step,
+                              value, stage_.name));
+    }
+    for (const auto& [name, tensor] : values) record_.losses[name].push_back(tensor.item<double>());
+    record_.losses["total"].push_back(value);
+    return value;
+  }
+
+  void check_loss_weights(const std::vector<std::pair<std::string, Tensor>>& values) const {
+    for (const auto& [name, weight] : stage_.loss_weights) {
+      const bool known =
+          std::any_of(values.begin(), values.end(), [&](const auto& value) { return value.first == name; });
+      if (known) continue;
+      std::string names;
+      for (const auto& value : values) names += (names.empty() ? "`" : ", `") + value.first + "`";
+      throw Error(Fault::usage, fmt::format("stage `{}`: loss_weights names `{}`, but the losses here are {}",
+                                            stage_.name, name, names));
+    }
+  }
+
+  fs::path progress_file() const { return folder_ / "progress.safetensors"; }
+
+  std::int64_t resume() {
+    if (!fs::exists(progress_file())) return 0;
+    const WeightFile file = load_safetensors(progress_file());
+    record_ = read_record(file, progress_file());
+    std::vector<NamedTensor> targets = optimizer_.saved_tensors();
+    for (const NamedTensor& tensor : trained_state()) targets.push_back(tensor);
+    WeightFile tensors;
+    for (const NamedTensor& tensor : file.tensors) {
+      if (!tensor.name.starts_with(series_prefix)) tensors.tensors.push_back(tensor);
+    }
+    copy_weights(tensors, "", targets, progress_file().string());
+    return std::stoll(file.metadata.at("step"));
+  }
+
+  std::map<std::string, std::string> metadata() {
+    record_.seconds = earlier_ + now() - started_;
+    return {{"stage", stage_.name}, {"seconds", fmt::format("{:.3f}", record_.seconds)}};
+  }
+
+  void save_progress(std::int64_t step) {
+    auto values = metadata();
+    values["step"] = std::to_string(step);
+    std::vector<NamedTensor> tensors = optimizer_.saved_tensors();
+    for (const auto& more : {trained_state(), series_tensors(record_)}) {
+      tensors.insert(tensors.end(), more.begin(), more.end());
+    }
+    save_safetensors(progress_file(), tensors, values);
+  }
+
+  void save_weights() {
+    std::vector<NamedTensor> tensors = series_tensors(record_);
+    for (const std::string& role : stage_.train) {
+      for (NamedTensor& tensor : pipeline_.saved_tensors(role)) tensors.push_back(std::move(tensor));
+    }
+    save_safetensors(stage_weights(folder_), tensors, metadata());
+    fs::remove(progress_file());
+  }
+
+  [[noreturn]] void stop(std::int64_t step) const {
+    throw Interrupted(fmt::format("interrupted in stage `{}` after step {} of {}; the same command goes on from there",
+                                  stage_.name, step, stage_.steps));
+  }
+
+  const Stage& stage_;
+  Pipeline& pipeline_;
+  const fs::path folder_;
+  Learning learning_;
+  std::unique_ptr<StageObjective> objective_;
+  Optimizer optimizer_;
+  StageRecord record_;
+  double started_ = 0, earlier_ = 0;
+};
+
+}  // namespace
+
+bool trains_anything(const Stage& stage, const Pipeline& pipeline) {
+  return std::any_of(stage.train.begin(), stage.train.end(),
+                     [&](const std::string& role) { return !pipeline.part(role)->weights().empty(); });
+}
+
+fs::path stage_weights(const fs::path& folder) { return folder / "weights.safetensors"; }
+
+void load_stage_weights(const fs::path& file, const std::vector<std::string>& roles, Pipeline& pipeline) {
+  const WeightFile content = load_safetensors(file);
+  for (const std::string& role : roles) {
+    copy_weights(content, role + "/", pipeline.saved_tensors(role), file.string());
+  }
+}
+
+StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
+                        const FeatureTable* features, const fs::path& folder) {
+  const fs::path done = stage_weights(folder);
+  if (fs::exists(done)) {
+    load_stage_weights(done, stage.train, pipeline);
+    return read_record(load_safetensors(done), done);
+  }
+  fs::create_directories(folder);
+  return Trainer(stage, seed, pipeline, dataset, features, folder).run();
+}
+
+}  // namespace blip3u

@@ -1,0 +1,85 @@
+#include "training/stage_key.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "io/hash.h"
+
+namespace blip3u {
+
+namespace {
+
+constexpr std::size_t key_length = 16;
+
+std::string describe(const ParameterValue& value) {
+  return std::visit(
+      [](const auto& held) -> std::string {
+        if constexpr (std::is_same_v<std::decay_t<decltype(held)>, std::vector<std::string>>) {
+          return fmt::format("[{}]", fmt::join(held, ", "));
+        } else {
+          return fmt::format("{}", held);  // numbers print in the shortest form that reads back exactly
+        }
+      },
+      value);
+}
+
+std::string describe(const ComponentChoice& choice) {
+  std::string text = fmt::format("{} {} {}", kind_name(choice.kind), choice.name, choice.entry.library_hash);
+  for (const auto& [name, value] : choice.parameters.values()) text += fmt::format("\n  {}: {}", name, describe(value));
+  return text;
+}
+
+std::string describe(const Stage& stage) {
+  std::string text = fmt::format("stage {} {} [{}] {} {} {} {} {} {} {} {}", stage.name,
+                                 static_cast<int>(stage.objective), fmt::join(stage.train, ", "), stage.steps,
+                                 stage.batch, stage.learning_rate, stage.final_learning_rate, stage.warmup,
+                                 stage.weight_decay, stage.gradient_clip, stage.average_decay);
+  for (const auto& [name, weight] : stage.loss_weights) text += fmt::format("\n  {}: {}", name, weight);
+  return text;
+}
+
+// The components that an objective runs.
+std::vector<const ComponentChoice*> components_of(Objective objective, const PipelineChoices& pipeline) {
+  std::vector<const ComponentChoice*> result;
+  const auto add = [&](const std::optional<ComponentChoice>& choice) {
+    if (choice) result.push_back(&*choice);
+  };
+  add(pipeline.encoder);
+  if (objective == Objective::decoder) add(pipeline.decoder);
+  if (objective == Objective::answer || objective == Objective::generate) add(pipeline.backbone);
+  if (objective == Objective::generate) {
+    add(pipeline.denoiser);
+    add(pipeline.sampler);
+  }
+  return result;
+}
+
+}  // namespace
+
+StageKeys::StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary)
+    : recipe_(recipe),
+      common_(fmt::format("format 1\n{}\nseed {}\ndevice {}\n{}\n{}\n{}\n{}\n{}", BLIP3U_VERSION, recipe.seed,
+                          recipe.device, data_fingerprint, recipe.tokenizer.name, sha256_text(vocabulary),
+                          recipe.prompt_template, recipe.question_template)) {}
+
+std::string StageKeys::after(const std::string& role) const {
+  const auto found = trained_by_.find(role);
+  return found == trained_by_.end() ? "its initial weights" : found->second;
+}
+
+std::string StageKeys::next(const Stage& stage) {
+  std::string text = common_ + "\n" + describe(stage);
+  for (const ComponentChoice* choice : components_of(stage.objective, recipe_.pipeline)) {
+    text += "\n" + describe(*choice) + "\nafter " + after(kind_name(choice->kind));
+  }
+  const std::string key = sha256_text(text).substr(0, key_length);
+  for (const std::string& role : stage.train) trained_by_[role] = key;
+  return key;
+}
+
+std::string StageKeys::features() const {
+  return sha256_text(common_ + "\nfeatures\n" + describe(*recipe_.pipeline.encoder) + "\nafter " + after("encoder"))
+      .substr(0, key_length);
+}
+
+}  // namespace blip3u

@@ -1,0 +1,30 @@
+// What decides the outcome of a stage, as a hash.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "recipe/recipe.h"
+
+namespace blip3u {
+
+/// Names a stage's outcome by everything that decides it: its own settings, the data, the components that it runs, and
+/// the earlier stages that trained one of those. Ask for the stages in order.
+class BLIP3U_API StageKeys {
+ public:
+  StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary);
+
+  std::string next(const Stage& stage);
+
+  /// What decides the encoder's features after the stages asked for so far.
+  std::string features() const;
+
+ private:
+  std::string after(const std::string& role) const;
+
+  const Recipe& recipe_;
+  std::string common_;
+  std::map<std::string, std::string> trained_by_;  // role -> key of the last stage that trained it
+};
+
+}  // namespace blip3u

@@ -1,0 +1,78 @@
+#include "training/training_data.h"
+
+#include <fmt/format.h>
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+
+#include "io/array_cache.h"
+#include "io/interrupt.h"
+#include "io/progress.h"
+
+namespace blip3u {
+
+namespace {
+constexpr std::int64_t encoding_batch = 64;
+}
+
+std::vector<std::int64_t> batch_indices(std::uint64_t seed, std::int64_t size, std::int64_t batch, std::int64_t step) {
+  std::vector<std::int64_t> result;
+  std::int64_t pass = -1;
+  Tensor order;
+  for (std::int64_t position = step * batch; position < (step + 1) * batch; ++position) {
+    if (position / size != pass) {
+      pass = position / size;
+      auto generator = at::detail::createCPUGenerator(derive_seed(seed, static_cast<std::uint64_t>(pass)));
+      order = at::randperm(size, generator, at::kLong);
+    }
+    result.push_back(order.data_ptr<std::int64_t>()[position % size]);
+  }
+  return result;
+}
+
+Tensor load_images(const Dataset& dataset, Split split, const std::vector<std::int64_t>& indices, at::Device device) {
+  std::vector<Tensor> images;
+  for (const std::int64_t index : indices) images.push_back(dataset.image(split, index));
+  return at::stack(images).to(device);
+}
+
+FeatureTable::FeatureTable(Encoder& encoder, const Dataset& dataset, at::Device device,
+                           const std::filesystem::path& cache_folder, const std::string& key)
+    : device_(device) {
+  ArrayCache cache(cache_folder);
+  if (auto stored = cache.load(key)) {
+    features_.x = *stored;
+    return;
+  }
+  const at::NoGradGuard no_grad;
+  const std::int64_t size = dataset.size(Split::train);
+  ProgressBar progress("features of the frozen encoder", size);
+  std::vector<Tensor> values, codes;
+  for (std::int64_t first = 0; first < size; first += encoding_batch) {
+    stop_if_interrupted();
+    std::vector<std::int64_t> indices;
+    for (std::int64_t i = first; i < std::min(size, first + encoding_batch); ++i) indices.push_back(i);
+    const Visual batch = encoder.encode(load_images(dataset, Split::train, indices, device));
+    if (batch.x.defined()) values.push_back(batch.x.to(at::kCPU, at::kFloat));
+    if (batch.codes.defined()) codes.push_back(batch.codes.to(at::kCPU));
+    progress.update(first + static_cast<std::int64_t>(indices.size()), "");
+  }
+  progress.finish("");
+  if (!values.empty()) features_.x = at::cat(values).contiguous();
+  if (!codes.empty()) {
+    features_.codes = at::cat(codes).contiguous();
+  } else {
+    cache.save(key, features_.x);
+  }
+}
+
+Visual FeatureTable::rows(const std::vector<std::int64_t>& indices) const {
+  const Tensor index = at::tensor(indices, at::kLong);
+  Visual result;
+  if (features_.x.defined()) result.x = features_.x.index_select(0, index).to(device_);
+  if (features_.codes.defined()) result.codes = features_.codes.index_select(0, index).to(device_);
+  return result;
+}
+
+}  // namespace blip3u

@@ -1,0 +1,179 @@
+#include "eval/compare.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "blip3u/error.h"
+#include "records.h"
+
+namespace blip3u::eval {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Settings = std::map<std::string, std::string>;  // path.to.key -> value
+
+void flatten(const YAML::Node& node, const std::string& path, Settings& settings) {
+  const auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
+  if (node.IsMap()) {
+    for (const auto& entry : node) flatten(entry.second, below(entry.first.as<std::string>()), settings);
+  } else if (node.IsSequence()) {
+    std::string scalars;
+    for (std::size_t i = 0; i < node.size(); ++i) {
+      if (node[i].IsScalar()) {
+        if (!scalars.empty()) scalars += ", ";
+        scalars += node[i].Scalar();
+      } else {
+        const bool named = node[i].IsMap() && node[i]["name"];
+        flatten(node[i], below(named ? node[i]["name"].as<std::string>() : std::to_string(i)), settings);
+      }
+    }
+    if (!scalars.empty() || node.size() == 0) settings[path] = "[" + scalars + "]";
+  } else {
+    settings[path] = node.IsNull() ? "" : node.Scalar();
+  }
+}
+
+/// What makes results differ: everything but the seed and what the run is called.
+Settings read_settings(const fs::path& run, std::string& name) {
+  const auto file = run / "resolved.yaml";
+  Settings settings;
+  try {
+    flatten(YAML::LoadFile(file.string()), "", settings);
+  } catch (const YAML::Exception& error) {
+    throw Error(
+        fmt::format("{} cannot be read: {}; give the folders of runs that have finished", file.string(), error.what()));
+  }
+  name = settings["name"];
+  for (const char* key : {"name", "seed", "output"}) settings.erase(key);
+  return settings;
+}
+
+/// Runs that differ in nothing but the seed.
+struct Column {
+  Settings settings;
+  std::string title;
+  std::vector<std::map<std::string, Score>> runs;
+};
+
+bool starts_with_component(const std::string& key, const std::set<std::string>& components) {
+  return std::ranges::any_of(components, [&](const std::string& path) { return key.starts_with(path + "."); });
+}
+
+/// What differs from the first column's recipe. A component that is another plugin says only that: its parameters are
+/// bound to differ too.
+std::string difference(const Settings& first, const Settings& other) {
+  constexpr std::string_view plugin = ".plugin";
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& [key, value] : other) {
+    const auto before = first.find(key);
+    if (before == first.end() || before->second != value) changed.emplace_back(key, value);
+  }
+  for (const auto& [key, value] : first) {
+    if (!other.contains(key)) changed.emplace_back(key, "none");
+  }
+  std::set<std::string> components;
+  for (const auto& [key, value] : changed) {
+    if (key.ends_with(plugin)) components.insert(key.substr(0, key.size() - plugin.size()));
+  }
+  std::vector<std::string> shown;
+  for (const auto& [key, value] : changed) {
+    if (key.ends_with(plugin) || !starts_with_component(key, components))
+      shown.push_back(fmt::format("{}={}", key, value));
+  }
+  std::string title;
+  constexpr std::size_t most = 4;
+  for (std::size_t i = 0; i < std::min(most, shown.size()); ++i) {
+    if (i > 0) title += ' ';
+    title += shown[i];
+  }
+  if (shown.size() > most) title += fmt::format(" and {} more", shown.size() - most);
+  return title;
+}
+
+std::string cell(const Column& column, const std::string& score) {
+  std::vector<double> values;
+  const Score* found = nullptr;
+  for (const auto& run : column.runs) {
+    const auto entry = run.find(score);
+    if (entry == run.end()) continue;
+    found = &entry->second;
+    values.push_back(found->value);
+  }
+  if (found == nullptr) return "n/a";
+  if (column.runs.size() == 1) return fmt::format("{:.3f} [{:.3f}, {:.3f}]", found->value, found->low, found->high);
+  double sum = 0;
+  for (const double value : values) sum += value;
+  auto text = fmt::format("{:.3f} [{:.3f}, {:.3f}]", sum / static_cast<double>(values.size()), std::ranges::min(values),
+                          std::ranges::max(values));
+  if (values.size() < column.runs.size()) text += fmt::format(" n={}", values.size());
+  return text;
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows.front().size(), 3);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < widths.size(); ++j) text += fmt::format("| {:<{}} ", rows[i][j], widths[j]);
+    text += "|\n";
+    if (i > 0) continue;
+    for (const auto width : widths) text += fmt::format("|{:-<{}}", "", width + 2);
+    text += "|\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string compare_runs(const std::vector<fs::path>& runs) {
+  if (runs.empty()) throw Error(Fault::usage, "compare: name at least one run directory");
+  std::vector<Column> columns;
+  std::vector<std::string> order;  // of scores, as they first appear
+  for (const auto& run : runs) {
+    std::string name;
+    auto settings = read_settings(run, name);
+    std::map<std::string, Score> scores;
+    for (const auto& task : read_task_records(run)) {
+      for (const auto& score : task.scores) {
+        if (score.reference) continue;
+        if (std::ranges::find(order, score.name) == order.end()) order.push_back(score.name);
+        scores.emplace(score.name, score);
+      }
+    }
+    auto column = std::ranges::find(columns, settings, &Column::settings);
+    if (column == columns.end()) {
+      auto title = columns.empty() ? name : difference(columns.front().settings, settings);
+      columns.push_back({.settings = std::move(settings), .title = std::move(title), .runs = {}});
+      column = columns.end() - 1;
+    }
+    column->runs.push_back(std::move(scores));
+  }
+
+  std::vector<std::vector<std::string>> rows(1, {"score"});
+  bool several = false;
+  for (const auto& column : columns) {
+    several = several || column.runs.size() > 1;
+    rows[0].push_back(column.runs.size() == 1 ? column.title
+                                              : fmt::format("{} ({} seeds)", column.title, column.runs.size()));
+  }
+  for (const auto& score : order) {
+    rows.emplace_back(1, score);
+    for (const auto& column : columns) rows.back().push_back(cell(column, score));
+  }
+  return aligned(rows) + "\nOne run: value [95 % interval]." +
+         (several ? " Several seeds: mean [least, greatest].\n" : "\n");
+}
+
+}  // namespace blip3u::eval

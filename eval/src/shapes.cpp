@@ -1,0 +1,324 @@
+#include "eval/shapes.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "blip3u/error.h"
+
+namespace blip3u::eval {
+
+namespace {
+
+using Colour = std::array<float, 3>;  // in 0..255
+
+constexpr std::array<Colour, shape_colours.size()> palette = {
+    {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {255, 255, 0}, {0, 128, 128}, {165, 42, 42}, {0, 0, 0}, {128, 128, 128}}};
+
+float distance(const Colour& a, const Colour& b) {
+  return std::sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) + (a[2] - b[2]) * (a[2] - b[2]));
+}
+
+struct Picture {
+  std::int64_t height = 0, width = 0;
+  std::vector<Colour> pixels;  // row by row
+};
+
+Picture picture_of(const Tensor& image) {
+  if (!image.defined() || image.dim() != 3 || image.size(0) != 3 || image.numel() == 0) {
+    throw Error("shapes scorer: an image must have the shape [3,H,W]");
+  }
+  const Tensor plain = image.to(at::kCPU, at::kFloat).contiguous();
+  Picture picture{.height = plain.size(1), .width = plain.size(2), .pixels = {}};
+  const auto plane = static_cast<std::size_t>(picture.height * picture.width);
+  picture.pixels.resize(plane);
+  const float* values = plain.const_data_ptr<float>();
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    for (std::size_t i = 0; i < plane; ++i) {
+      picture.pixels[i][channel] = (values[channel * plane + i] + 1.0F) * 127.5F;
+    }
+  }
+  return picture;
+}
+
+float quantile(std::vector<float> values, double share) {
+  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+Colour median_colour(const std::vector<Colour>& pixels) {
+  Colour median{};
+  std::vector<float> values(pixels.size());
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    std::ranges::transform(pixels, values.begin(), [&](const Colour& pixel) { return pixel[channel]; });
+    median[channel] = quantile(values, 0.5);
+  }
+  return median;
+}
+
+std::size_t nearest_colour(const Colour& colour) {
+  const auto nearest =
+      std::ranges::min_element(palette, {}, [&](const Colour& candidate) { return distance(candidate, colour); });
+  return static_cast<std::size_t>(nearest - palette.begin());
+}
+
+/// What of the picture is not its background: pixels further than 60 from the median colour.
+struct Foreground {
+  Colour background{};
+  std::vector<float> distances;     // of every pixel from the background
+  std::vector<std::size_t> pixels;  // the foreground's
+};
+
+Foreground foreground_of(const Picture& picture) {
+  Foreground result;
+  result.background = median_colour(picture.pixels);
+  result.distances.reserve(picture.pixels.size());
+  for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
+    result.distances.push_back(distance(picture.pixels[i], result.background));
+    if (result.distances.back() > 60) result.pixels.push_back(i);
+  }
+  return result;
+}
+
+bool is_empty(const Foreground& foreground, const Picture& picture) {
+  return static_cast<double>(foreground.pixels.size()) < 12.0 / 4096 * static_cast<double>(picture.pixels.size());
+}
+
+std::vector<Colour> colours_at(const Picture& picture, const std::vector<std::size_t>& indices) {
+  std::vector<Colour> colours;
+  colours.reserve(indices.size());
+  for (const auto index : indices) colours.push_back(picture.pixels[index]);
+  return colours;
+}
+
+ShapeReading read_by_fill_ratio(const Picture& picture) {
+  const auto foreground = foreground_of(picture);
+  if (is_empty(foreground, picture)) return {.found = {}, .reason = "no object"};
+  const auto width = static_cast<std::size_t>(picture.width);
+  std::size_t top = SIZE_MAX, bottom = 0, left = SIZE_MAX, right = 0;
+  for (const auto index : foreground.pixels) {
+    top = std::min(top, index / width);
+    bottom = std::max(bottom, index / width + 1);
+    left = std::min(left, index % width);
+    right = std::max(right, index % width + 1);
+  }
+  const double fill =
+      static_cast<double>(foreground.pixels.size()) / static_cast<double>((bottom - top) * (right - left));
+  const std::size_t shape = fill > 0.92 ? 1 : fill > 0.66 ? 0 : 2;
+  return {.found = ColouredShape{nearest_colour(median_colour(colours_at(picture, foreground.pixels))), shape},
+          .reason = {}};
+}
+
+/// The largest 4-connected part of the foreground.
+std::vector<std::size_t> largest_component(const Foreground& foreground, const Picture& picture) {
+  const auto width = static_cast<std::size_t>(picture.width);
+  std::vector<char> open(picture.pixels.size(), 0);
+  for (const auto index : foreground.pixels) open[index] = 1;
+  std::vector<std::size_t> largest, component;
+  for (const auto start : foreground.pixels) {
+    if (open[start] == 0) continue;
+    component.assign(1, start);
+    open[start] = 0;
+    for (std::size_t next = 0; next < component.size(); ++next) {
+      const auto index = component[next];
+      const auto visit = [&](bool inside, std::size_t neighbour) {
+        if (!inside || open[neighbour] == 0) return;
+        open[neighbour] = 0;
+        component.push_back(neighbour);
+      };
+      visit(index % width > 0, index - 1);
+      visit(index % width + 1 < width, index + 1);
+      visit(index >= width, index - width);
+      visit(index + width < open.size(), index + width);
+    }
+    if (component.size() > largest.size()) largest.swap(component);
+  }
+  return largest;
+}
+
+/// How much of each pixel the object covers, from 0 to 1, judged by where its colour lies between the background's and
+/// the object's. Only the object and the pixels around it count.
+std::vector<float> coverage_of(const Picture& picture, const std::vector<std::size_t>& object, const Colour& background,
+                               const Colour& colour) {
+  const auto width = picture.width;
+  std::vector<float> coverage(picture.pixels.size(), 0.0F);
+  Colour axis{};
+  float square = 0;
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    axis[channel] = colour[channel] - background[channel];
+    square += axis[channel] * axis[channel];
+  }
+  for (const auto index : object) {
+    const auto y = static_cast<std::int64_t>(index) / width, x = static_cast<std::int64_t>(index) % width;
+    for (auto v = std::max<std::int64_t>(y - 1, 0); v <= std::min(y + 1, picture.height - 1); ++v) {
+      for (auto u = std::max<std::int64_t>(x - 1, 0); u <= std::min(x + 1, width - 1); ++u) {
+        const auto around = static_cast<std::size_t>(v * width + u);
+        float projection = 0;
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+          projection += (picture.pixels[around][channel] - background[channel]) * axis[channel];
+        }
+        coverage[around] = std::clamp(projection / square, 0.0F, 1.0F);
+      }
+    }
+  }
+  return coverage;
+}
+
+/// What lies within the contour at which the coverage is a half, on a grid four times as fine, cropped. Blur and
+/// antialiasing leave that contour where it is.
+struct Outline {
+  std::int64_t height = 0, width = 0;
+  std::vector<char> inside;  // row by row
+};
+
+Outline outline_of(const std::vector<float>& coverage, std::int64_t height, std::int64_t width) {
+  constexpr std::int64_t fineness = 4;
+  // Between the centres of two pixels, and constant beyond those at the edge.
+  struct Between {
+    std::int64_t low, high;
+    float share;  // of high
+  };
+  const auto between = [](std::int64_t fine, std::int64_t size) {
+    const double position = (static_cast<double>(fine) + 0.5) / fineness - 0.5;
+    const double low = std::floor(position);
+    const auto place = static_cast<std::int64_t>(low);
+    return Between{std::max<std::int64_t>(place, 0), std::min(place + 1, size - 1), static_cast<float>(position - low)};
+  };
+  Outline whole{.height = height * fineness, .width = width * fineness, .inside = {}};
+  std::int64_t top = whole.height, bottom = 0, left = whole.width, right = 0;
+  for (std::int64_t y = 0; y < whole.height; ++y) {
+    const auto rows = between(y, height);
+    for (std::int64_t x = 0; x < whole.width; ++x) {
+      const auto columns = between(x, width);
+      const auto at_row = [&](std::int64_t row) {
+        return std::lerp(coverage[static_cast<std::size_t>(row * width + columns.low)],
+                         coverage[static_cast<std::size_t>(row * width + columns.high)], columns.share);
+      };
+      const bool inside = std::lerp(at_row(rows.low), at_row(rows.high), rows.share) >= 0.5F;
+      whole.inside.push_back(inside ? 1 : 0);
+      if (!inside) continue;
+      top = std::min(top, y);
+      bottom = std::max(bottom, y + 1);
+      left = std::min(left, x);
+      right = std::max(right, x + 1);
+    }
+  }
+  Outline cropped{.height = std::max<std::int64_t>(bottom - top, 0),
+                  .width = std::max<std::int64_t>(right - left, 0),
+                  .inside = {}};
+  for (std::int64_t y = top; y < bottom; ++y) {
+    const auto row = whole.inside.begin() + y * whole.width;
+    cropped.inside.insert(cropped.inside.end(), row + left, row + right);
+  }
+  return cropped;
+}
+
+/// Intersection over union of an outline and a shape (a place in shape_names) of the same extent.
+double overlap(const Outline& outline, std::size_t shape) {
+  std::int64_t common = 0, either = 0;
+  for (std::int64_t y = 0; y < outline.height; ++y) {
+    for (std::int64_t x = 0; x < outline.width; ++x) {
+      const double v = (static_cast<double>(y) + 0.5) / static_cast<double>(outline.height);
+      const double u = (static_cast<double>(x) + 0.5) / static_cast<double>(outline.width) - 0.5;
+      const bool circle = (v - 0.5) * (v - 0.5) + u * u <= 0.25, triangle = std::abs(u) <= v / 2;
+      const bool ideal = shape == 0 ? circle : shape == 1 || triangle;
+      const bool found = outline.inside[static_cast<std::size_t>(y * outline.width + x)] != 0;
+      common += ideal && found ? 1 : 0;
+      either += ideal || found ? 1 : 0;
+    }
+  }
+  return either > 0 ? static_cast<double>(common) / static_cast<double>(either) : 0;
+}
+
+ShapeReading read_by_coverage(const Picture& picture) {
+  const auto foreground = foreground_of(picture);
+  if (is_empty(foreground, picture)) return {.found = {}, .reason = "no object"};
+  const auto object = largest_component(foreground, picture);
+  const double connected = static_cast<double>(object.size()) / static_cast<double>(foreground.pixels.size());
+  if (connected < 0.85) return {.found = {}, .reason = fmt::format("scattered: only {:.2f} is connected", connected)};
+
+  // The object's colour is that of its core: edges are mixed with the background.
+  std::vector<float> distances;
+  distances.reserve(object.size());
+  for (const auto index : object) distances.push_back(foreground.distances[index]);
+  const float core_distance = 0.85F * quantile(distances, 0.9);
+  std::vector<std::size_t> core;
+  std::ranges::copy_if(object, std::back_inserter(core),
+                       [&](std::size_t index) { return foreground.distances[index] >= core_distance; });
+  const auto core_colours = colours_at(picture, core);
+  const auto colour = median_colour(core_colours);
+  const auto named = nearest_colour(colour);
+  const auto pure =
+      std::ranges::count_if(core_colours, [&](const Colour& pixel) { return distance(pixel, palette[named]) < 80; });
+  if (2 * static_cast<std::size_t>(pure) < core.size()) return {.found = {}, .reason = "no colour of the palette"};
+
+  const auto coverage = coverage_of(picture, object, foreground.background, colour);
+  const auto outline = outline_of(coverage, picture.height, picture.width);
+  std::size_t best = 0;
+  double best_overlap = 0;
+  for (std::size_t shape = 0; shape < shape_names.size(); ++shape) {
+    const double fit = overlap(outline, shape);
+    if (fit > best_overlap) {
+      best = shape;
+      best_overlap = fit;
+    }
+  }
+  if (best_overlap < 0.65) {
+    return {.found = {}, .reason = fmt::format("no shape fits: overlap {:.2f}", best_overlap)};
+  }
+  return {.found = ColouredShape{named, best}, .reason = {}};
+}
+
+}  // namespace
+
+std::string to_text(const ColouredShape& value) {
+  return fmt::format("{} {}", shape_colours[value.colour], shape_names[value.shape]);
+}
+
+std::optional<ColouredShape> parse_coloured_shape(std::string_view text) {
+  std::optional<std::size_t> colour, shape;
+  bool several = false;
+  const auto note = [&](const auto& names, std::optional<std::size_t>& place, std::string_view word) {
+    const auto found = std::ranges::find(names, word);
+    if (found == names.end()) return;
+    several = several || place.has_value();
+    place = static_cast<std::size_t>(found - names.begin());
+  };
+  std::string word;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const auto character = i < text.size() ? static_cast<unsigned char>(text[i]) : ' ';
+    if (std::isalpha(character) != 0) {
+      word += static_cast<char>(std::tolower(character));
+    } else if (!word.empty()) {
+      note(shape_colours, colour, word);
+      note(shape_names, shape, word);
+      word.clear();
+    }
+  }
+  if (several || !colour || !shape) return std::nullopt;
+  return ColouredShape{*colour, *shape};
+}
+
+const char* protocol_name(ShapeProtocol protocol) {
+  return protocol == ShapeProtocol::fill_ratio ? "shapes@1" : "shapes@2";
+}
+
+ShapeProtocol shape_protocol(std::string_view name) {
+  for (const auto protocol : {ShapeProtocol::fill_ratio, ShapeProtocol::coverage}) {
+    if (name == protocol_name(protocol)) return protocol;
+  }
+  throw Error(Fault::usage, fmt::format("there is no scorer '{}'; choose shapes@1 or shapes@2", name));
+}
+
+ShapeReading read_shape(const Tensor& image, ShapeProtocol protocol) {
+  const auto picture = picture_of(image);
+  return protocol == ShapeProtocol::fill_ratio ? read_by_fill_ratio(picture) : read_by_coverage(picture);
+}
+
+}  // namespace blip3u::eval

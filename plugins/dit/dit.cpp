@@ -1,0 +1,107 @@
+// denoiser dit: a transformer over image tokens with adaptive norms (Peebles & Xie 2023) that cross-attends to what
+// learnable queries read from the backbone.
+#include "blip3u/denoiser.h"
+#include "blip3u/module_component.h"
+#include "layers/grid_checks.h"
+#include "layers/join.h"
+#include "layers/merge.h"
+#include "layers/positions.h"
+#include "layers/queries.h"
+#include "layers/time_embedding.h"
+#include "layers/transformer_stack.h"
+
+namespace blip3u {
+namespace {
+
+class Dit : public ModuleComponent<Denoiser> {
+ public:
+  Dit(const Parameters& parameters, const BuildContext& context)
+      : merge_(parameters.integer("merge")),
+        queries_(parameters, context, parameters.integer("width")),
+        time_(parameters.integer("width")) {
+    const std::int64_t width = parameters.integer("width");
+    const std::int64_t tokens = context.wiring.features.tokens / (merge_ * merge_);
+    const std::int64_t numbers = context.wiring.features.width * merge_ * merge_;  // a token
+    register_module("queries", queries_);
+    register_module("time", time_);
+    if (parameters.boolean("pooled_condition")) {
+      pooled_ = register_module("pooled", torch::nn::Linear(width, width));
+    }
+    input_ = register_module("input", torch::nn::Linear(numbers, width));
+    positions_ = register_parameter("positions", parameters.text("positions") == "sin_cos"
+                                                     ? layers::sin_cos_positions(layers::grid_side(tokens), width)
+                                                     : learned_table({tokens, width}, 0.02, context.seed, "positions"));
+    blocks_ = register_module(
+        "blocks", layers::TransformerStack(parameters.integer("layers"),
+                                           layers::TransformerOptions{.width = width,
+                                                                      .heads = parameters.integer("heads"),
+                                                                      .hidden_ratio = parameters.number("hidden_ratio"),
+                                                                      .adaptive = true,
+                                                                      .context_width = width}));
+    output_ = register_module("output", layers::AdaptiveOutput(width, width, numbers));
+    finish(context);
+    layers::zero_adaptive(*this, parameters.number("gate_start"));
+  }
+
+  Condition prepare(Session& context) override {
+    return {.context = &context, .tokens = queries_(context), .mask = {}};
+  }
+
+  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
+    layers::TransformerInputs inputs;
+    inputs.condition = time_(time);
+    if (pooled_) inputs.condition = inputs.condition + pooled_(layers::pooled(condition.tokens, condition.mask));
+    inputs.context = condition.tokens;
+    inputs.context_mask = condition.mask;
+    const Tensor x = blocks_->forward(input_(layers::merge_squares(noised.x, merge_)) + positions_, inputs);
+    return layers::split_squares(output_(x, inputs.condition), merge_);
+  }
+
+ private:
+  std::int64_t merge_;
+  layers::Queries queries_;
+  layers::TimeEmbedding time_;
+  torch::nn::Linear pooled_{nullptr}, input_{nullptr};
+  Tensor positions_;
+  layers::TransformerStack blocks_{nullptr};
+  layers::AdaptiveOutput output_{nullptr};
+};
+
+void check(const Parameters& parameters, Wiring& wiring) {
+  layers::check_queries(wiring, "dit");
+  if (parameters.text("positions") == "sin_cos" && wiring.features.tokens > 0 &&
+      layers::grid_side(wiring.features.tokens) == 0) {
+    wiring.reject("positions", "the encoder's tokens form no square grid of rows and columns; set positions: random");
+  }
+  layers::check_merge(parameters.integer("merge"), wiring);
+  layers::check_heads(parameters.integer("width"), parameters.integer("heads"), "heads", wiring);
+}
+
+constexpr const char* provides[] = {"predict"};
+constexpr const char* needs[] = {"session"};
+constexpr ParameterSpec own_parameters[] = {
+    integer("width", 192, 1, 65536, "width of the transformer and of the condition's tokens"),
+    integer("layers", 4, 1, 1024, "transformer blocks"),
+    integer("heads", 6, 1, 1024, "attention heads; must divide width"),
+    number("hidden_ratio", 4.0, 0.25, 64.0, "hidden width of the feed-forward layers as a multiple of width"),
+    integer("merge", 1, 1, 64, "side of the squares of neighbouring image tokens that are worked on as one; 1: each"),
+    text("positions", "sin_cos", layers::positions_documentation, layers::position_starts),
+    number("gate_start", 1.0, 0.0, 1.0, "initial value of the adaptive gates; 0 starts each block as the identity"),
+    boolean("pooled_condition", true, "steer the norms by the mean of the condition's tokens besides the time"),
+};
+constexpr auto parameters = layers::join(own_parameters, layers::query_parameters);
+
+constexpr ComponentDescriptor components[] = {
+    {.kind = Kind::denoiser,
+     .name = "dit",
+     .summary = "Adaptive-norm transformer with cross-attention to learnable queries' reading of the prompt.",
+     .provides = provides,
+     .needs = needs,
+     .parameters = parameters,
+     .check = check,
+     .create = create<Dit>}};
+
+}  // namespace
+}  // namespace blip3u
+
+BLIP3U_PLUGIN("dit", "0.1.0", "Apache-2.0", blip3u::components)

@@ -1,0 +1,234 @@
+// The easy-vqa 1.0 data set (Victor Zhou, 2019, MIT): 5000 pictures of one coloured shape, with questions and answers.
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "blip3u/dataset.h"
+#include "blip3u/error.h"
+#include "blip3u/package.h"
+#include "blip3u/plugin.h"
+#include "blip3u/random.h"
+#include "easy_vqa/captions.h"
+#include "layers/image_store.h"
+
+namespace {
+
+using blip3u::Error;
+using blip3u::Example;
+using blip3u::Parameters;
+using blip3u::Split;
+using blip3u::Tensor;
+namespace easy_vqa = blip3u::easy_vqa;
+namespace fs = std::filesystem;
+
+constexpr const char* wheel_hash = "fcb51b309b78c7b00f97b64cdbcbcf5c105f94da1b39c0796cee5a787c4f650f";
+
+/// What the pinned wheel holds, for noticing that its unzipped copy was altered.
+struct Contents {
+  const char* folder;
+  std::size_t images, captions;
+};
+constexpr std::array<Contents, 2> contents = {{{"train", 4000, 3578}, {"test", 1000, 888}}};
+
+std::size_t place(Split split) { return split == Split::train ? 0 : 1; }
+
+/// The held-out pairs, or what is wrong with them.
+struct HeldOut {
+  easy_vqa::Pairs pairs;
+  std::string problem;
+};
+
+HeldOut parse_held_out(const std::vector<std::string>& texts) {
+  HeldOut held_out;
+  for (const auto& text : texts) {
+    const auto pair = easy_vqa::parse_pair(text);
+    if (!pair) {
+      held_out.problem = fmt::format("'{}' is not a colour ({}) and a shape ({}), as in 'red triangle'", text,
+                                     fmt::join(easy_vqa::colours, ", "), fmt::join(easy_vqa::shapes, ", "));
+      return held_out;
+    }
+    if (held_out.pairs[*pair]) {
+      held_out.problem = fmt::format("'{}' is there twice", text);
+      return held_out;
+    }
+    held_out.pairs.set(*pair);
+  }
+  const auto require_seen = [&](const char* word) {
+    if ((easy_vqa::pairs_with(word) & ~held_out.pairs).none() && held_out.problem.empty()) {
+      held_out.problem =
+          fmt::format("every '{}' is held out, so training would never see one; leave one pair in", word);
+    }
+  };
+  for (const char* colour : easy_vqa::colours) require_seen(colour);
+  for (const char* shape : easy_vqa::shapes) require_seen(shape);
+  return held_out;
+}
+
+void check(const Parameters& parameters, blip3u::Wiring& wiring) {
+  wiring.image_size = parameters.integer("image_size");
+  if (auto held_out = parse_held_out(parameters.texts("held_out")); !held_out.problem.empty()) {
+    wiring.reject("held_out", std::move(held_out.problem));
+  }
+}
+
+class EasyVqa final : public blip3u::Dataset {
+ public:
+  EasyVqa(const Parameters& parameters, const blip3u::BuildContext& context) {
+    auto held_out = parse_held_out(parameters.texts("held_out"));
+    if (!held_out.problem.empty()) throw Error(blip3u::Fault::usage, "dataset easy_vqa: held_out: " + held_out.problem);
+    held_out_ = held_out.pairs;
+
+    const fs::path path = parameters.text("path");
+    const bool fetch = parameters.boolean("fetch");
+    if (fetch) blip3u::fetch_package("easy-vqa", "1.0", wheel_hash, path);
+    const auto image_size = context.wiring.image_size;
+    std::uint64_t hash = blip3u::derive_seed(
+        0, fmt::format("easy_vqa {} {} {}", wheel_hash, image_size, fmt::join(parameters.texts("held_out"), ",")));
+    for (std::size_t split = 0; split < contents.size(); ++split) {
+      const auto folder = path / "easy_vqa" / "data" / contents[split].folder;
+      hash = blip3u::derive_seed(hash, read_questions(split, folder / "questions.json"));
+      std::vector<fs::path> files;
+      for (const auto& example : examples_[split]) files.push_back(folder / "images" / (example.id + ".png"));
+      if (!fetch) {  // nobody vouches for the pictures, so at least their sizes count
+        for (const auto& file : files) {
+          std::error_code missing;
+          hash = blip3u::derive_seed(hash, static_cast<std::uint64_t>(fs::file_size(file, missing)));
+        }
+      }
+      images_[split] = blip3u::layers::ImageStore(std::move(files), image_size);
+      if (fetch) check_contents(split, folder);
+    }
+    fingerprint_ = fmt::format("{:016x}", hash);
+    check_held_out();
+  }
+
+  std::int64_t size(Split split) const override { return static_cast<std::int64_t>(examples_[place(split)].size()); }
+
+  const Example& example(Split split, std::int64_t index) const override {
+    return examples_[place(split)].at(static_cast<std::size_t>(index));
+  }
+
+  Tensor image(Split split, std::int64_t index) const override { return images_[place(split)].get(index); }
+
+  bool trains_generation(std::int64_t train_index) const override {
+    return trains_generation_.at(static_cast<std::size_t>(train_index));
+  }
+
+  std::vector<std::string> classes() const override {
+    std::vector<std::string> captions;
+    for (std::size_t pair = 0; pair < easy_vqa::pair_count; ++pair) captions.push_back(easy_vqa::caption_of(pair));
+    return captions;
+  }
+
+  std::vector<blip3u::Prompt> prompts() const override {
+    std::vector<blip3u::Prompt> prompts;
+    for (std::size_t pair = 0; pair < easy_vqa::pair_count; ++pair) {
+      prompts.push_back({.text = easy_vqa::caption_of(pair), .held_out = held_out_[pair]});
+    }
+    return prompts;
+  }
+
+  std::string fingerprint() const override { return fingerprint_; }
+
+ private:
+  /// Fills one split and returns the file's text.
+  std::string read_questions(std::size_t split, const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) {
+      throw Error(fmt::format(
+          "dataset easy_vqa: {} cannot be read; set data.fetch=true, or point data.path at an unzipped easy-vqa 1.0",
+          file.string()));
+    }
+    std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const auto damaged = [&](const std::string& reason) {
+      return Error(fmt::format("dataset easy_vqa: {}: {}; delete the folder, and it will be fetched anew",
+                               file.string(), reason));
+    };
+    const auto list = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!list.is_array() || list.empty()) throw damaged("it is not a JSON list of questions");
+    auto& examples = examples_[split];
+    constexpr std::uint64_t most_images = 1'000'000;
+    for (const auto& item : list) {
+      if (!item.is_array() || item.size() != 3 || !item[0].is_string() || !item[1].is_string() ||
+          !item[2].is_number_unsigned() || item[2].get<std::uint64_t>() >= most_images) {
+        throw damaged("an entry is not [question, answer, number of the image]");
+      }
+      const auto image = item[2].get<std::size_t>();
+      if (image >= examples.size()) examples.resize(image + 1);
+      examples[image].questions.push_back({item[0].get<std::string>(), item[1].get<std::string>()});
+    }
+    for (std::size_t image = 0; image < examples.size(); ++image) {
+      examples[image].id = std::to_string(image);
+      examples[image].caption = easy_vqa::recover_caption(examples[image].questions);
+    }
+    return text;
+  }
+
+  void check_contents(std::size_t split, const fs::path& folder) const {
+    std::size_t captions = 0;
+    for (const auto& example : examples_[split]) captions += example.caption.empty() ? 0 : 1;
+    if (examples_[split].size() == contents[split].images && captions == contents[split].captions) return;
+    throw Error(fmt::format(
+        "dataset easy_vqa: {} was altered: it gives {} images with {} captions instead of {} with {}; delete "
+        "the folder, and it will be fetched anew",
+        folder.string(), examples_[split].size(), captions, contents[split].images, contents[split].captions));
+  }
+
+  /// Decides what trains generation by caption, and proves by the questions that no held-out pair is among it.
+  void check_held_out() {
+    easy_vqa::Pairs trained;
+    for (const auto& example : examples_[0]) {
+      const auto pair =
+          example.caption.empty() ? std::nullopt : easy_vqa::parse_pair(std::string_view(example.caption).substr(2));
+      trains_generation_.push_back(pair && !held_out_[*pair]);
+      if (!trains_generation_.back()) continue;
+      const auto possible = easy_vqa::consistent_pairs(example.questions);
+      if (possible.count() != 1 || (possible & held_out_).any()) {
+        throw Error(
+            fmt::format("dataset easy_vqa: training image {} may show a held-out pair and is not kept out of "
+                        "generation training; please report this as a bug",
+                        example.id));
+      }
+      trained |= possible;
+    }
+    if (trained.none()) throw Error("dataset easy_vqa: no training image is left for generation; hold out fewer pairs");
+  }
+
+  easy_vqa::Pairs held_out_;
+  std::array<std::vector<Example>, 2> examples_;
+  std::vector<bool> trains_generation_;
+  mutable std::array<blip3u::layers::ImageStore, 2> images_;
+  std::string fingerprint_;
+};
+
+constexpr blip3u::ParameterSpec parameters[] = {
+    blip3u::text("path", "data/easy_vqa", "folder that the data set is unzipped to"),
+    blip3u::integer("image_size", 64, 32, 256, "pixels a side at which the 64 x 64 pictures are used"),
+    blip3u::texts("held_out", "red triangle,teal circle,yellow rectangle,black triangle",
+                  "pairs of colour and shape that generation is never trained on"),
+    blip3u::boolean("fetch", true, "fetch the data set from PyPI (3 MB, checked by its hash) if it is not there"),
+};
+constexpr blip3u::ComponentDescriptor components[] = {
+    {.kind = blip3u::Kind::dataset,
+     .name = "easy_vqa",
+     .summary = "easy-vqa 1.0: 5000 pictures of one coloured shape, with questions, answers and recovered captions.",
+     .parameters = parameters,
+     .check = check,
+     .create = blip3u::create<EasyVqa>},
+};
+
+}  // namespace
+
+BLIP3U_PLUGIN("easy_vqa", "0.1.0", "Apache-2.0", components)

@@ -1,0 +1,255 @@
+// Pictures in a folder, with captions (and questions) in captions.jsonl, or each in a .txt file beside its picture.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "blip3u/dataset.h"
+#include "blip3u/error.h"
+#include "blip3u/plugin.h"
+#include "blip3u/random.h"
+#include "layers/image_store.h"
+
+namespace {
+
+using blip3u::Error;
+using blip3u::Example;
+using blip3u::Split;
+using blip3u::Tensor;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* list_name = "captions.jsonl";
+
+template <class... Arguments>
+Error error(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  return Error("dataset image_folder: " + fmt::format(format, std::forward<Arguments>(arguments)...));
+}
+
+bool is_picture(const fs::path& file) {
+  std::string extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+std::string read_file(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream) throw error("{} cannot be read; check that the file exists and may be read", file.string());
+  return content;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+/// A picture and what is said of it. An example's id is the file's name within the folder.
+struct Entry {
+  Example example;
+  std::optional<Split> split;
+};
+
+/// One line of captions.jsonl; `where` is its file and line.
+Entry parse_line(const std::string& line, const fs::path& folder, const std::string& where) {
+  const auto item = json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!item.is_object()) {
+    throw error("{}: this line is not a JSON object; write {{\"file\": \"a.png\", \"caption\": \"...\"}}", where);
+  }
+  const auto text = [&](const json& object, const char* key, bool required) -> std::string {
+    const auto found = object.find(key);
+    if (found == object.end() && !required) return {};
+    if (found == object.end() || !found->is_string()) {
+      throw error("{}: \"{}\" must be a text in quotes", where, key);
+    }
+    return trimmed(found->get<std::string>());
+  };
+  Entry entry;
+  entry.example.id = text(item, "file", true);
+  entry.example.caption = text(item, "caption", false);
+  const fs::path file = fs::path(entry.example.id).lexically_normal();
+  if (file.empty() || file.is_absolute() || *file.begin() == "..") {
+    throw error("{}: \"file\" is '{}', which is not inside the folder", where, entry.example.id);
+  }
+  if (!is_picture(file)) throw error("{}: '{}' is not a .png, .jpg or .jpeg", where, entry.example.id);
+  if (!fs::is_regular_file(folder / file)) {
+    throw error("{}: there is no picture '{}'; add it or remove the line", where, (folder / file).string());
+  }
+  entry.example.id = file.string();
+  if (const auto questions = item.find("questions"); questions != item.end()) {
+    if (!questions->is_array()) throw error("{}: \"questions\" must be a list", where);
+    for (const auto& question : *questions) {
+      if (!question.is_object()) throw error("{}: each of \"questions\" must be an object", where);
+      entry.example.questions.push_back({text(question, "question", true), text(question, "answer", true)});
+    }
+  }
+  if (item.contains("split")) {
+    const auto split = text(item, "split", true);
+    if (split != "train" && split != "test") {
+      throw error("{}: \"split\" is '{}', but must be train or test", where, split);
+    }
+    entry.split = split == "train" ? Split::train : Split::test;
+  }
+  if (entry.example.caption.empty() && entry.example.questions.empty()) {
+    throw error("{}: '{}' has neither a caption nor questions", where, entry.example.id);
+  }
+  return entry;
+}
+
+std::vector<Entry> read_list(const fs::path& folder) {
+  const auto list = folder / list_name;
+  std::ifstream stream(list);
+  if (!stream) throw error("{} cannot be read", list.string());
+  std::vector<Entry> entries;
+  std::map<std::string, std::size_t, std::less<>> lines;
+  std::string line;
+  for (std::size_t number = 1; std::getline(stream, line); ++number) {
+    if (trimmed(line).empty()) continue;
+    const auto where = fmt::format("{}:{}", list.string(), number);
+    entries.push_back(parse_line(line, folder, where));
+    const auto& name = entries.back().example.id;
+    if (const auto [earlier, fresh] = lines.emplace(name, number); !fresh) {
+      throw error("{}: '{}' is in line {} already; keep one of the two", where, name, earlier->second);
+    }
+  }
+  return entries;
+}
+
+std::vector<Entry> read_text_files(const fs::path& folder) {
+  std::vector<fs::path> pictures;
+  std::set<fs::path> texts;
+  for (const auto& file : fs::recursive_directory_iterator(folder)) {
+    if (!file.is_regular_file()) continue;
+    if (is_picture(file.path())) pictures.push_back(file.path());
+    if (file.path().extension() == ".txt") texts.insert(file.path());
+  }
+  std::ranges::sort(pictures);
+  std::set<fs::path> used;
+  std::vector<Entry> entries;
+  for (const auto& picture : pictures) {
+    Entry entry;
+    entry.example.id = picture.lexically_relative(folder).string();
+    const auto text = fs::path(picture).replace_extension(".txt");
+    if (texts.contains(text)) {
+      if (!used.insert(text).second) {
+        throw error("{} stands beside two pictures of that name; rename one", text.string());
+      }
+      entry.example.caption = trimmed(read_file(text));
+    }
+    entries.push_back(std::move(entry));
+  }
+  for (const auto& text : texts) {
+    if (!used.contains(text)) throw error("{} is a caption without a picture beside it; add or remove", text.string());
+  }
+  return entries;
+}
+
+class ImageFolder final : public blip3u::Dataset {
+ public:
+  ImageFolder(const blip3u::Parameters& parameters, const blip3u::BuildContext& context)
+      : most_prompts_(static_cast<std::size_t>(parameters.integer("prompts"))) {
+    const fs::path folder = parameters.text("path");
+    if (!fs::is_directory(folder)) {
+      throw error("there is no folder {}; point data.path at a folder with pictures", folder.string());
+    }
+    auto entries = fs::exists(folder / list_name) ? read_list(folder) : read_text_files(folder);
+    if (entries.empty()) throw error("{} holds no .png, .jpg or .jpeg picture", folder.string());
+
+    const double test_share = parameters.number("test_share");
+    std::array<std::vector<fs::path>, 2> files;
+    std::uint64_t hash = blip3u::derive_seed(0, static_cast<std::uint64_t>(context.wiring.image_size));
+    for (auto& [example, split] : entries) {
+      const auto part = place(split ? *split : split_of(example.id, test_share));
+      files[part].push_back(folder / example.id);
+      hash = blip3u::derive_seed(hash, fmt::format("{}\n{}\n{}\n", part, example.id, example.caption));
+      for (const auto& [question, answer] : example.questions) {
+        hash = blip3u::derive_seed(hash, fmt::format("{}\n{}", question, answer));
+      }
+      hash = blip3u::derive_seed(hash, read_file(files[part].back()));
+      examples_[part].push_back(std::move(example));
+    }
+    if (examples_[0].empty()) {
+      throw error("{} leaves no picture for training; lower data.test_share or add pictures", folder.string());
+    }
+    for (std::size_t part = 0; part < files.size(); ++part) {
+      images_[part] = blip3u::layers::ImageStore(std::move(files[part]), context.wiring.image_size);
+    }
+    fingerprint_ = fmt::format("{:016x}", hash);
+  }
+
+  std::int64_t size(Split split) const override { return static_cast<std::int64_t>(examples_[place(split)].size()); }
+
+  const Example& example(Split split, std::int64_t index) const override {
+    return examples_[place(split)].at(static_cast<std::size_t>(index));
+  }
+
+  Tensor image(Split split, std::int64_t index) const override { return images_[place(split)].get(index); }
+
+  bool trains_generation(std::int64_t train_index) const override {
+    return !example(Split::train, train_index).caption.empty();
+  }
+
+  std::vector<blip3u::Prompt> prompts() const override {
+    std::vector<blip3u::Prompt> prompts;
+    std::set<std::string_view> seen;
+    for (const auto& example : examples_[1]) {
+      if (prompts.size() == most_prompts_) break;
+      if (!example.caption.empty() && seen.insert(example.caption).second) prompts.push_back({example.caption, false});
+    }
+    return prompts;
+  }
+
+  std::string fingerprint() const override { return fingerprint_; }
+
+ private:
+  static std::size_t place(Split split) { return split == Split::train ? 0 : 1; }
+
+  /// By the hash of the name, so that a picture stays on its side when others come or go.
+  static Split split_of(const std::string& name, double test_share) {
+    constexpr double range = 18446744073709551616.0;  // 2^64
+    return static_cast<double>(blip3u::derive_seed(0, name)) / range < test_share ? Split::test : Split::train;
+  }
+
+  std::size_t most_prompts_;
+  std::array<std::vector<Example>, 2> examples_;
+  mutable std::array<blip3u::layers::ImageStore, 2> images_;
+  std::string fingerprint_;
+};
+
+void check(const blip3u::Parameters& parameters, blip3u::Wiring& wiring) {
+  wiring.image_size = parameters.integer("image_size");
+}
+
+constexpr blip3u::ParameterSpec parameters[] = {
+    blip3u::required(blip3u::text("path", "", "folder with .png, .jpg or .jpeg pictures and their captions")),
+    blip3u::integer("image_size", 64, 8, 1024, "pixels a side; the central square of each picture is resized to it"),
+    blip3u::number("test_share", 0.1, 0.0, 0.9, "share of the pictures, chosen by name, that is kept for testing"),
+    blip3u::integer("prompts", 32, 0, 10000, "evaluation generates from at most so many distinct test captions"),
+};
+constexpr blip3u::ComponentDescriptor components[] = {
+    {.kind = blip3u::Kind::dataset,
+     .name = "image_folder",
+     .summary = "Pictures in a folder, captioned by captions.jsonl or by a .txt file beside each.",
+     .parameters = parameters,
+     .check = check,
+     .create = blip3u::create<ImageFolder>},
+};
+
+}  // namespace
+
+BLIP3U_PLUGIN("image_folder", "0.1.0", "Apache-2.0", components)

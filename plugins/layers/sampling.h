@@ -1,0 +1,24 @@
+// What the samplers of continuous features share.
+#pragma once
+
+#include <string>
+
+#include "blip3u/parameters.h"
+#include "blip3u/plugin.h"
+
+namespace blip3u::layers {
+
+inline constexpr ParameterSpec guidance_parameters[] = {
+    number("guidance", 3.0, 0.0, 100.0, "strength of classifier-free guidance; 1: off"),
+    number("condition_dropout", 0.1, 0.0, 1.0, "share of prompts that training replaces by the empty prompt"),
+};
+
+/// Rejects an encoder that makes codes.
+inline void check_continuous(Wiring& wiring, const char* sampler) {
+  if (wiring.features.codebook > 0) {
+    wiring.reject("", std::string("sampler `") + sampler +
+                          "` makes continuous features, but the encoder makes codes; choose an encoder with features");
+  }
+}
+
+}  // namespace blip3u::layers

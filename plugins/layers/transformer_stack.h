@@ -1,0 +1,33 @@
+// Transformer blocks in a row.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "layers/transformer.h"
+
+namespace blip3u::layers {
+
+class TransformerStackImpl : public torch::nn::Module {
+ public:
+  TransformerStackImpl(std::int64_t count, const TransformerOptions& options) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      blocks_.push_back(register_module(std::to_string(i), TransformerBlock(options)));
+    }
+  }
+
+  Tensor forward(Tensor x, const TransformerInputs& inputs = {}) {
+    for (auto& block : blocks_) x = block->forward(std::move(x), inputs);
+    return x;
+  }
+
+ private:
+  std::vector<TransformerBlock> blocks_;
+};
+TORCH_MODULE(TransformerStack);
+
+}  // namespace blip3u::layers

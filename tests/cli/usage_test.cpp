@@ -1,0 +1,122 @@
+// The command line itself: help, versions, exit codes, and which stream gets what.
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "blip3u/build_stamp.h"
+#include "cli/support.h"
+
+namespace blip3u::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+const std::vector<std::vector<std::string>> verbs = {
+    {"run"},      {"train"},   {"infer"},   {"generate"},        {"evaluate"},
+    {"validate"}, {"compare"}, {"plugins"}, {"plugins", "list"}, {"plugins", "inspect"},
+};
+
+/// Expects one line on standard error, nothing on standard output, and the exit code.
+void expect_refused(const std::vector<std::string>& arguments, int code, const std::string& reason,
+                    const std::filesystem::path& folder = "/") {
+  const Outcome outcome = call(arguments, folder);
+  EXPECT_EQ(outcome.code, code) << outcome.err;
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_THAT(outcome.err, StartsWith("blip3u: "));
+  EXPECT_THAT(outcome.err, HasSubstr(reason));
+  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
+}
+
+TEST(Usage, HelpIsAResult) {
+  const Outcome main = call({"--help"});
+  EXPECT_EQ(main.code, 0);
+  EXPECT_THAT(main.err, IsEmpty());
+  for (const auto& verb : verbs) {
+    EXPECT_THAT(main.out, HasSubstr("\n  " + verb.front())) << "the help names every verb";
+    auto arguments = verb;
+    arguments.push_back("--help");
+    const Outcome help = call(arguments);
+    EXPECT_EQ(help.code, 0) << verb.back();
+    EXPECT_THAT(help.out, HasSubstr("Usage: blip3u " + verb.front())) << verb.back();
+    EXPECT_THAT(help.err, IsEmpty()) << verb.back();
+  }
+}
+
+TEST(Usage, VersionNamesTheBuild) {
+  const Outcome outcome = call({"--version"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out, "blip3u " BLIP3U_VERSION " (" BLIP3U_BUILD_STAMP ")\n");
+}
+
+TEST(Usage, WrongCommandLinesAreUsageErrors) {
+  expect_refused({}, 2, "--help");
+  expect_refused({"rum"}, 2, "no verb `rum`; did you mean `run`?");
+  expect_refused({"fly"}, 2, "known verbs: ");
+  expect_refused({"plugins", "lits"}, 2, "blip3u plugins has no verb `lits`; did you mean `list`?");
+  expect_refused({"run"}, 2, "blip3u run --help");
+  expect_refused({"run", "r.yaml", "--fast"}, 2, "--fast");
+  expect_refused({"generate", "--prompt", "x"}, 2, "--output_path is required");
+  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--num_images", "0"}, 2, "--num_images");
+  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--seed", "many"}, 2, "--seed");
+  expect_refused({"infer", "--task", "dream", "--input_path", "x.png"}, 2, "dream");
+  expect_refused({"infer", "--task", "vqa", "--input_path", "x.png"}, 2, "needs a question");
+  expect_refused({"infer", "--task", "image_classification", "--input_path", "x.png", "--question", "why?"}, 2,
+                 "takes no --question");
+}
+
+TEST(Usage, GenerateRefusesBeforeAnyWorkWhatItCouldNotWrite) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  std::filesystem::create_directory(folder.path() / "folder.png");
+  const auto generate = [](const std::string& output) {
+    return std::vector<std::string>{"generate", "--prompt", "x", "--output_path", output};
+  };
+  expect_refused(generate("absent/x.png"), 2, "folder does not exist", folder.path());
+  expect_refused(generate("x.jpg"), 2, "end the name in .png", folder.path());
+  expect_refused(generate("folder.png"), 2, "is a folder", folder.path());
+}
+
+TEST(Usage, WithoutARunThereIsAWayToMakeOne) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  folder.write("runs/broken/manifest.json", "{");
+  folder.write("runs/unfinished/manifest.json", R"({"status": "running"})");
+  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png"}, 2, "make one with `blip3u run RECIPE`",
+                 folder.path());
+}
+
+TEST(Usage, TheLatestCompleteRunIsTaken) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  folder.write("runs/a/manifest.json", R"({"status": "complete", "finished": "2026-01-02T00:00:00Z"})");
+  folder.write("runs/b/manifest.json", R"({"status": "complete", "finished": "2026-01-03T00:00:00Z"})");
+  folder.write("runs/c/manifest.json", R"({"status": "complete", "finished": "2026-01-01T00:00:00Z"})");
+  folder.write("runs/d/manifest.json", R"({"status": "interrupted", "finished": "2026-01-04T00:00:00Z"})");
+  const Outcome outcome = call({"generate", "--prompt", "x", "--output_path", "x.png"}, folder.path());
+  EXPECT_THAT(outcome.err, StartsWith("blip3u: using the latest run, runs/b\n"));
+  EXPECT_EQ(outcome.code, 1) << "runs/b holds no recipe";
+  EXPECT_THAT(outcome.err, HasSubstr("not a run directory"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "x.png"));
+}
+
+TEST(Usage, AResultThatCannotBeWrittenIsAnError) {
+  const Outcome outcome = call({"plugins", "list"}, "/", {}, "/dev/full");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("standard output: cannot be written"));
+}
+
+TEST(Usage, ValidateReportsEveryFile) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  folder.write("one.yaml", "nonsense: 1\n");
+  folder.write("two.yaml", "");
+  const std::string good = BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml";
+  const Outcome outcome = call({"validate", "one.yaml", good, "two.yaml", "absent.yaml"}, folder.path());
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out, good + ": ok\n");
+  for (const char* file : {"one.yaml", "two.yaml", "absent.yaml"}) EXPECT_THAT(outcome.err, HasSubstr(file));
+  EXPECT_EQ(call({"validate", good}).code, 0);
+}
+
+}  // namespace
+}  // namespace blip3u::testing

@@ -1,0 +1,159 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "../temporary_folder.h"
+#include "blip3u/dataset.h"
+#include "blip3u/image.h"
+#include "support.h"
+
+namespace blip3u {
+namespace {
+
+using testing::HasSubstr;
+
+class ImageFolder : public testing::Test {
+ protected:
+  void picture(const std::string& name, double value = 0.5) {
+    const auto file = folder_.path() / name;
+    std::filesystem::create_directories(file.parent_path());
+    write_png(file, torch::full({3, 10, 12}, value));
+  }
+
+  std::unique_ptr<Dataset> open(Changes changes = {}) {
+    changes.emplace("path", folder_.path().string());
+    changes.emplace("test_share", 0.0);
+    return make<Dataset>(Kind::dataset, "image_folder", changes);
+  }
+
+  std::string failure(const Changes& changes = {}) {
+    return message_of([&] { open(changes); });
+  }
+
+  TemporaryFolder folder_{"blip3u-image-folder"};
+};
+
+TEST_F(ImageFolder, ReadsTheListOfCaptions) {
+  picture("a.png");
+  picture("deep/b.png");
+  folder_.write("captions.jsonl",
+                "{\"file\": \"a.png\", \"caption\": \"a dog\", \"questions\": [{\"question\": \"what?\", \"answer\": "
+                "\"dog\"}]}\n\n{\"file\": \"deep/b.png\", \"caption\": \" a cat \", \"split\": \"test\"}\n");
+  const auto dataset = open();
+  ASSERT_EQ(dataset->size(Split::train), 1);
+  ASSERT_EQ(dataset->size(Split::test), 1);
+  EXPECT_EQ(dataset->example(Split::train, 0).questions.at(0).answer, "dog");
+  EXPECT_EQ(dataset->example(Split::test, 0).caption, "a cat");
+  EXPECT_EQ(dataset->example(Split::test, 0).id, "deep/b.png");
+  ASSERT_EQ(dataset->prompts().size(), 1U);
+  EXPECT_EQ(dataset->prompts()[0].text, "a cat");
+  EXPECT_FALSE(dataset->prompts()[0].held_out);
+  EXPECT_TRUE(dataset->classes().empty());
+}
+
+TEST_F(ImageFolder, ReadsATextBesideEachPicture) {
+  picture("a.png");
+  folder_.write("a.txt", "a dog\n");
+  picture("b.PNG");
+  const auto dataset = open();
+  ASSERT_EQ(dataset->size(Split::train), 2);
+  EXPECT_EQ(dataset->example(Split::train, 0).caption, "a dog");
+  EXPECT_TRUE(dataset->trains_generation(0));
+  EXPECT_EQ(dataset->example(Split::train, 1).caption, "");
+  EXPECT_FALSE(dataset->trains_generation(1));
+}
+
+TEST_F(ImageFolder, GivesSquareImages) {
+  picture("a.png", -0.25);
+  const auto image = open({{"image_size", std::int64_t{16}}})->image(Split::train, 0);
+  EXPECT_EQ(image.sizes(), (std::vector<std::int64_t>{3, 16, 16}));
+  EXPECT_NEAR(image.mean().item<double>(), -0.25, 1.0 / 255);
+}
+
+TEST_F(ImageFolder, SplitsByNameAlone) {
+  for (int i = 0; i < 200; ++i) {
+    picture(std::to_string(i) + ".png");
+    folder_.write(std::to_string(i) + ".txt", "picture " + std::to_string(i % 40));
+  }
+  const auto tests = [&] {
+    const auto dataset = open({{"test_share", 0.3}});
+    std::set<std::string> names;
+    for (std::int64_t i = 0; i < dataset->size(Split::test); ++i) names.insert(dataset->example(Split::test, i).id);
+    EXPECT_EQ(dataset->size(Split::test) + dataset->size(Split::train),
+              static_cast<std::int64_t>(std::distance(std::filesystem::directory_iterator(folder_.path()), {})) / 2);
+    return names;
+  };
+  const auto before = tests();
+  EXPECT_GT(before.size(), 35U);  // 60 expected
+  EXPECT_LT(before.size(), 85U);
+  const auto leaves = *before.begin();
+  std::filesystem::remove(folder_.path() / leaves);
+  std::filesystem::remove((folder_.path() / leaves).replace_extension(".txt"));
+  auto after = tests();
+  after.insert(leaves);
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(open({{"test_share", 0.3}, {"prompts", std::int64_t{3}}})->prompts().size(), 3U);
+}
+
+TEST_F(ImageFolder, FingerprintFollowsPicturesAndCaptions) {
+  picture("a.png");
+  folder_.write("a.txt", "a dog");
+  const auto before = open()->fingerprint();
+  EXPECT_EQ(open()->fingerprint(), before);
+  EXPECT_NE(open({{"image_size", std::int64_t{32}}})->fingerprint(), before);
+  folder_.write("a.txt", "a cat");
+  EXPECT_NE(open()->fingerprint(), before);
+  folder_.write("a.txt", "a dog");
+  picture("a.png", 0.6);
+  EXPECT_NE(open()->fingerprint(), before);
+}
+
+TEST_F(ImageFolder, SaysWhatIsWrongWithTheFolder) {
+  EXPECT_THAT(failure({{"path", std::string("/nowhere/at/all")}}), HasSubstr("there is no folder /nowhere/at/all"));
+  EXPECT_THAT(failure(), HasSubstr("holds no .png"));
+  picture("a.png");
+  folder_.write("lost.txt", "a dog");
+  EXPECT_THAT(failure(), HasSubstr("lost.txt is a caption without a picture"));
+}
+
+TEST_F(ImageFolder, SaysWhichLineIsWrong) {
+  picture("a.png");
+  const std::string good = "{\"file\": \"a.png\", \"caption\": \"a dog\"}\n";
+  const auto second_line = [&](const std::string& line) {
+    folder_.write("captions.jsonl", good + line + "\n");
+    const auto message = failure();
+    EXPECT_THAT(message, HasSubstr("captions.jsonl:2: ")) << line;
+    return message;
+  };
+  EXPECT_THAT(second_line("{\"file\": "), HasSubstr("not a JSON object"));
+  EXPECT_THAT(second_line("{\"caption\": \"x\"}"), HasSubstr("\"file\""));
+  EXPECT_THAT(second_line("{\"file\": \"b.png\", \"caption\": \"x\"}"), HasSubstr("there is no picture"));
+  EXPECT_THAT(second_line("{\"file\": \"../b.png\", \"caption\": \"x\"}"), HasSubstr("not inside the folder"));
+  EXPECT_THAT(second_line("{\"file\": \"a.gif\", \"caption\": \"x\"}"), HasSubstr("is not a .png"));
+  EXPECT_THAT(second_line("{\"file\": \"a.png\", \"caption\": 3}"), HasSubstr("\"caption\" must be a text"));
+  EXPECT_THAT(second_line("{\"file\": \"a.png\"}"), HasSubstr("neither a caption nor questions"));
+  EXPECT_THAT(second_line("{\"file\": \"a.png\", \"caption\": \"x\", \"split\": \"dev\"}"), HasSubstr("'dev'"));
+  EXPECT_THAT(second_line(good), HasSubstr("in line 1 already"));
+}
+
+TEST_F(ImageFolder, NamesADamagedPicture) {
+  folder_.write("a.png", "no picture");
+  const auto dataset = open();
+  EXPECT_THAT(message_of([&] { dataset->image(Split::train, 0); }), HasSubstr("a.png"));
+}
+
+TEST_F(ImageFolder, NeedsATrainingPicture) {
+  picture("a.png");
+  folder_.write("captions.jsonl", "{\"file\": \"a.png\", \"caption\": \"x\", \"split\": \"test\"}\n");
+  EXPECT_THAT(failure(), HasSubstr("no picture for training"));
+}
+
+}  // namespace
+}  // namespace blip3u

@@ -1,0 +1,83 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "blip3u/tokenizer.h"
+#include "support.h"
+
+namespace blip3u {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::unique_ptr<Tokenizer> words(const Changes& changes = {}) {
+  return make<Tokenizer>(Kind::tokenizer, "words", changes);
+}
+
+TEST(Words, RankByFrequencyThenByName) {
+  const auto tokenizer = words();
+  tokenizer->fit({"blue red", "red green", "a red shape, blue?"});
+  EXPECT_EQ(tokenizer->vocabulary(), 4 + 5);
+  // red 3 times, blue twice, then a, green, shape
+  EXPECT_THAT(tokenizer->encode("red blue a green shape"), ElementsAre(4, 5, 6, 7, 8));
+}
+
+TEST(Words, IgnoreCaseAndPunctuation) {
+  const auto tokenizer = words();
+  tokenizer->fit({"is there a circle in the image?"});
+  EXPECT_EQ(tokenizer->encode("Is there,a CIRCLE in the image"), tokenizer->encode("is there a circle in the image?"));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("Is there a circle?")), "is there a circle");
+  EXPECT_THAT(tokenizer->encode(" ?! "), ElementsAre());
+}
+
+TEST(Words, KeepWordsOfOtherScriptsWhole) {
+  const auto tokenizer = words();
+  tokenizer->fit({"größe don't e-mail"});
+  EXPECT_EQ(tokenizer->vocabulary(), 4 + 3);
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("größe")), "größe");
+}
+
+TEST(Words, MapTheUnknownAndSkipTheSpecial) {
+  const auto tokenizer = words();
+  tokenizer->fit({"red"});
+  EXPECT_THAT(tokenizer->encode("red zebra"), ElementsAre(4, Tokenizer::unknown));
+  EXPECT_EQ(tokenizer->decode({Tokenizer::begin, 4, Tokenizer::unknown, Tokenizer::end, Tokenizer::pad}),
+            "red <unknown>");
+  EXPECT_THAT(message_of([&] { tokenizer->decode({5}); }), HasSubstr("outside the vocabulary"));
+}
+
+TEST(Words, KeepTheMostFrequent) {
+  const auto tokenizer = words({{"maximum_words", std::int64_t{1}}});
+  tokenizer->fit({"a b b"});
+  EXPECT_THAT(tokenizer->encode("a b"), ElementsAre(Tokenizer::unknown, 4));
+}
+
+TEST(Words, ComeBackFromTheirText) {
+  const auto tokenizer = words(), restored = words();
+  tokenizer->fit({"what color is the triangle?", "the größe of it"});
+  restored->restore(tokenizer->serialize());
+  EXPECT_EQ(restored->serialize(), tokenizer->serialize());
+  EXPECT_EQ(restored->encode("the triangle größe"), tokenizer->encode("the triangle größe"));
+}
+
+TEST(Words, RefuseDamagedVocabularies) {
+  const auto tokenizer = words();
+  tokenizer->fit({"red"});
+  for (const std::string damaged :
+       {"", "[]", "{\"format\":\"other\"}", "{\"format\":\"blip3u-words\",\"version\":9,\"words\":[]}",
+        "{\"format\":\"blip3u-words\",\"version\":1}",
+        "{\"format\":\"blip3u-words\",\"version\":1,\"words\":[\"a\",\"a\"]}",
+        "{\"format\":\"blip3u-words\",\"version\":1,\"words\":[\"two words\"]}",
+        "{\"format\":\"blip3u-words\",\"version\":1,\"words\":[1]}"}) {
+    EXPECT_THAT(message_of([&] { tokenizer->restore(damaged); }), HasSubstr("damaged")) << damaged;
+  }
+  EXPECT_EQ(tokenizer->vocabulary(), 5);  // still the old one
+}
+
+}  // namespace
+}  // namespace blip3u

@@ -1,0 +1,192 @@
+#include "io/safetensors.h"
+
+#include <torch/torch.h>
+
+#include <cstring>
+
+#include "io/files.h"
+#include "support.h"
+
+namespace blip3u {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::vector<NamedTensor> some_tensors() {
+  return {{"encoder.weight", torch::arange(6, torch::kFloat).view({2, 3})},
+          {"encoder.empty", torch::zeros({0, 2})},
+          {"decoder.mask", torch::tensor({true, false})},
+          {"decoder.half", torch::tensor({1.5, -2.0}).to(torch::kBFloat16)},
+          {"step", torch::tensor(std::int64_t{12})}};
+}
+
+/// A file as another program would write it, from a header and data.
+std::string file_of(const std::string& header, const std::string& data) {
+  const std::uint64_t length = header.size();
+  std::string result(8, '\0');
+  std::memcpy(result.data(), &length, 8);
+  return result + header + data;
+}
+
+class Safetensors : public testing::Test {
+ protected:
+  std::string message_for(const std::string& content) {
+    put(folder / "w.safetensors", content);
+    return message_of([&] { load_safetensors(folder / "w.safetensors"); });
+  }
+  TemporaryFolder folder;
+};
+
+TEST_F(Safetensors, RoundTrip) {
+  const auto path = folder / "weights.safetensors";
+  save_safetensors(path, some_tensors(), {{"recipe", "easy \"vqa\"\n"}, {"step", "5"}});
+  const WeightFile file = load_safetensors(path);
+  EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"recipe", "easy \"vqa\"\n"}, {"step", "5"}}));
+  ASSERT_EQ(file.tensors.size(), some_tensors().size());
+  for (std::size_t i = 0; i < file.tensors.size(); ++i) {
+    EXPECT_EQ(file.tensors[i].name, some_tensors()[i].name);
+    EXPECT_EQ(file.tensors[i].value.scalar_type(), some_tensors()[i].value.scalar_type());
+    EXPECT_TRUE(file.tensors[i].value.equal(some_tensors()[i].value)) << file.tensors[i].name;
+  }
+  save_safetensors(folder / "none.safetensors", {});
+  EXPECT_TRUE(load_safetensors(folder / "none.safetensors").tensors.empty());
+  // A view is written as what it shows.
+  save_safetensors(path, {{"t", torch::arange(6).view({2, 3}).t()}});
+  EXPECT_TRUE(load_safetensors(path).tensors[0].value.equal(torch::arange(6).view({2, 3}).t()));
+}
+
+TEST_F(Safetensors, ReadsWhatPythonWrote) {  // tests/data/make_safetensors.py
+  const WeightFile file = load_safetensors(std::filesystem::path(BLIP3U_TEST_DATA) / "python.safetensors");
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [name, value] : file.tensors) tensors[name] = value;
+  ASSERT_EQ(tensors.size(), 10u);
+  EXPECT_TRUE(tensors["a.float"].equal(torch::arange(6, torch::kFloat).view({2, 3}) / 4));
+  EXPECT_TRUE(tensors["b.double"].equal(torch::tensor({1.5, -2.25}, torch::kDouble)));
+  EXPECT_TRUE(tensors["c.half"].equal(torch::tensor({0.5, 65504.0}).to(torch::kHalf)));
+  EXPECT_TRUE(tensors["d.bfloat"].equal(torch::tensor({1.0, -3.0}).view({2, 1}).to(torch::kBFloat16)));
+  EXPECT_TRUE(tensors["e.long"].equal(torch::tensor({std::int64_t{1} << 40, std::int64_t{-1}})));
+  EXPECT_TRUE(tensors["f.int"].equal(torch::tensor({7, -7}, torch::kInt)));
+  EXPECT_TRUE(tensors["g.byte"].equal(torch::tensor({0, 255, 3}).to(torch::kByte)));
+  EXPECT_TRUE(tensors["h.bool"].equal(torch::tensor({true, false, true})));
+  EXPECT_EQ(tensors["i.scalar"].dim(), 0);
+  EXPECT_EQ(tensors["i.scalar"].item<float>(), 3.5f);
+  EXPECT_EQ(tensors["j.empty"].sizes(), at::IntArrayRef({0, 4}));
+  EXPECT_EQ(file.metadata.at("made_by"), "python");
+}
+
+TEST_F(Safetensors, EveryTruncationIsAnError) {
+  save_safetensors(folder / "whole", some_tensors());
+  const std::string whole = read_text(folder / "whole");
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    ASSERT_THAT(message_for(whole.substr(0, length)), HasSubstr("w.safetensors: ")) << "cut at " << length;
+  }
+  EXPECT_THAT(message_for(whole.substr(0, 5)), HasSubstr("truncated"));
+  EXPECT_THAT(message_for(whole.substr(0, 60)), HasSubstr("truncated"));
+  EXPECT_THAT(message_for(whole.substr(0, whole.size() - 1)), HasSubstr("truncated"));
+  EXPECT_NE(message_for(whole + "x"), "");
+}
+
+TEST_F(Safetensors, EveryAlteredByteIsAnError) {
+  save_safetensors(folder / "whole", some_tensors(), {{"recipe", "a"}});
+  const std::string whole = read_text(folder / "whole");
+  for (std::size_t place = 0; place < whole.size(); ++place) {
+    for (const int change : {0x01, 0x20, 0x80, 0xFF}) {
+      std::string altered = whole;
+      altered[place] = static_cast<char>(altered[place] ^ change);
+      ASSERT_THAT(message_for(altered), HasSubstr("w.safetensors: ")) << "byte " << place << " changed by " << change;
+    }
+  }
+  // A space of the padding that becomes another blank is still legal JSON, yet altered.
+  const std::size_t padding = whole.find("}} ");
+  if (padding != std::string::npos) {
+    std::string altered = whole;
+    altered[padding + 2] = '\n';
+    EXPECT_THAT(message_for(altered), HasSubstr("checksum"));
+  }
+}
+
+TEST_F(Safetensors, DamagedStructure) {
+  const auto one = [](const std::string& entry) { return "{\"t\":" + entry + "}"; };
+  const std::string sound = one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})");
+  EXPECT_EQ(message_for(file_of(sound, std::string(8, 'x'))), "");
+  EXPECT_THAT(message_for("PK\x03\x04 this is a zip file, not weights"), HasSubstr("not a safetensors file"));
+  EXPECT_THAT(message_for(file_of("[1]", "")), HasSubstr("not a JSON object"));
+  EXPECT_THAT(message_for(file_of(std::string(100000, '['), "")), HasSubstr("not a JSON object"));
+  EXPECT_THAT(message_for(file_of(one("3"), "")), HasSubstr("not a tensor's type"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,-8]})"), "")),
+              HasSubstr("not a tensor's type"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})"), "12345678")),
+              HasSubstr("ends before it begins"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})"), "12345678")),
+              HasSubstr("'t' of shape [3] and type F32 needs 12 bytes but has 8"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F32","shape":[-2],"data_offsets":[0,8]})"), "12345678")),
+              HasSubstr("not a list of numbers"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]})"), "12345678")),
+              HasSubstr("type F8_E4M3, which is not supported"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]})"), "")),
+              HasSubstr("beyond all size"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"BOOL","shape":[2],"data_offsets":[0,2]})"), "\1\2")),
+              HasSubstr("truth values"));
+  EXPECT_THAT(message_for(file_of(sound, "12345678more")), HasSubstr("4 bytes follow the last tensor"));
+  EXPECT_THAT(message_for(file_of(one(R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})"), "12345678")),
+              HasSubstr("leaves a gap"));
+  const std::string twice = sound.substr(0, sound.size() - 1) + "," + sound.substr(1);
+  EXPECT_THAT(message_for(file_of(twice, "12345678")), HasSubstr("two tensors called 't'"));
+}
+
+TEST_F(Safetensors, RefusesToSaveNonsense) {
+  EXPECT_THAT(message_of([&] { save_safetensors(folder / "x", {{"t", Tensor()}}); }), HasSubstr("'t' is undefined"));
+  EXPECT_THAT(message_of([&] {
+                save_safetensors(folder / "x", {{"t", torch::ones(1)}, {"t", torch::ones(1)}});
+              }),
+              HasSubstr("two tensors are called 't'"));
+  EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST_F(Safetensors, DiskThatFillsUp) {
+  const auto path = folder / "weights.safetensors";
+  save_safetensors(path, {{"t", torch::ones(2)}});
+  std::string message;
+  {
+    const FullDisk disk(4096);
+    message = message_of([&] { save_safetensors(path, {{"t", torch::ones(10000)}}); });
+  }
+  EXPECT_THAT(message, HasSubstr("File too large"));
+  EXPECT_EQ(load_safetensors(path).tensors[0].value.numel(), 2);
+  EXPECT_EQ(folder.entries(), 1u);
+}
+
+TEST(CopyWeights, CopiesBelowThePrefix) {
+  const WeightFile file{{{"a.w", torch::ones({2, 3})}, {"b.w", torch::zeros(1)}}, {}};
+  const Tensor parameter = torch::zeros({2, 3}, torch::requires_grad());
+  copy_weights(file, "a.", {{"w", parameter}}, "f");
+  EXPECT_TRUE(parameter.eq(1).all().item<bool>());
+  EXPECT_TRUE(parameter.is_leaf());
+}
+
+TEST(CopyWeights, OtherArchitecture) {
+  const WeightFile file{{{"a.same", torch::ones(2)},
+                         {"a.w", torch::ones({128, 64})},
+                         {"a.old", torch::ones(3)},
+                         {"b.unrelated", torch::ones(1)}},
+                        {}};
+  const Tensor same = torch::zeros(2);
+  const std::string message = message_of([&] {
+    copy_weights(file, "a.", {{"same", same}, {"w", torch::zeros({256, 64})}, {"new", torch::zeros({4, 5})}},
+                 "run/encoder.safetensors");
+  });
+  EXPECT_THAT(message, AllOf(HasSubstr("run/encoder.safetensors: the checkpoint is from another architecture"),
+                             HasSubstr("a.w: [128,64] in the file, [256,64] in the model"),
+                             HasSubstr("a.new: missing in the file, [4,5] in the model"),
+                             HasSubstr("a.old: [3] in the file, missing in the model")));
+  EXPECT_THAT(message, testing::Not(HasSubstr("unrelated")));
+  EXPECT_TRUE(same.eq(0).all().item<bool>()) << "nothing may be copied from a file that does not fit";
+
+  std::vector<NamedTensor> many;
+  for (int i = 0; i < 40; ++i) many.push_back({std::to_string(i), torch::zeros(1)});
+  EXPECT_THAT(message_of([&] { copy_weights({}, "", many, "f"); }), HasSubstr("and 35 more"));
+}
+
+}  // namespace
+}  // namespace blip3u

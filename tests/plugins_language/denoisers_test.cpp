@@ -1,0 +1,118 @@
+// The denoisers dit and mlp behind the real backbone.
+#include "plugins_language/support.h"
+
+namespace blip3u::testing {
+namespace {
+
+class DenoiserTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Denoiser> denoiser() {
+    Overrides small = {{"width", std::int64_t{32}}, {"layers", std::int64_t{2}}};
+    if (GetParam() == "dit") small.merge(Overrides{{"heads", std::int64_t{4}}, {"merge", std::int64_t{2}}});
+    return make<Denoiser>(Kind::denoiser, GetParam(), small, small_context());
+  }
+
+  std::unique_ptr<Session> session(std::int64_t rows, std::uint64_t seed = 1) {
+    auto result = gpt_->begin(rows);
+    Block text;
+    text.embeds = normal({5, 32}, rows, seed);
+    result->append(text);
+    return result;
+  }
+
+  std::unique_ptr<Backbone> gpt_ = small_gpt();
+};
+
+TEST_P(DenoiserTest, StartsAtZero) {
+  const auto network = denoiser();
+  const auto context = session(3);
+  const Tensor y = network->predict({normal({16, 6}, 3), {}}, at::full({3}, 0.4), network->prepare(*context));
+  EXPECT_EQ(y.sizes(), (std::vector<std::int64_t>{3, 16, 6}));
+  EXPECT_EQ(y.abs().max().item<double>(), 0.0);
+}
+
+TEST_P(DenoiserTest, PredictsFromImageTimeAndPrompt) {
+  const torch::NoGradGuard no_gradient;
+  const auto network = denoiser();
+  randomize(*network, 5);
+  const auto one = session(2), other = session(2, 9);
+  const Condition first = network->prepare(*one), second = network->prepare(*other);
+  const Tensor x = normal({16, 6}, 2, 4), time = at::full({2}, 0.4);
+  const Tensor y = network->predict({x, {}}, time, first);
+  EXPECT_GT(largest_difference(network->predict({x + 0.1, {}}, time, first), y), 1e-4);
+  EXPECT_GT(largest_difference(network->predict({x, {}}, time + 0.3, first), y), 1e-4);
+  EXPECT_GT(largest_difference(network->predict({x, {}}, time, second), y), 1e-4);
+}
+
+TEST_P(DenoiserTest, LeavesNoTraceInTheSession) {
+  const torch::NoGradGuard no_gradient;
+  const auto network = denoiser();
+  const auto read = session(2), untouched = session(2);
+  network->prepare(*read);
+  Block more;
+  more.embeds = normal({2, 32}, 2, 8);
+  EXPECT_EQ(largest_difference(read->append(more), untouched->append(more)), 0.0);
+}
+
+TEST_P(DenoiserTest, GradientReachesTheQueriesAndTheBackbone) {
+  const auto network = denoiser();
+  randomize(*network, 5);
+  const auto context = session(2);
+  network->predict({normal({16, 6}, 2), {}}, at::full({2}, 0.4), network->prepare(*context)).square().sum().backward();
+  for (const NamedTensor& weight : network->weights()) {
+    EXPECT_TRUE(weight.value.grad().defined() && weight.value.grad().abs().max().item<double>() > 0) << weight.name;
+  }
+  int reached = 0;
+  for (const NamedTensor& weight : gpt_->weights()) reached += weight.value.grad().defined();
+  EXPECT_GT(reached, 10);
+}
+
+TEST_P(DenoiserTest, SamplesDoNotDependOnTheirBatch) {
+  const torch::NoGradGuard no_gradient;
+  const auto network = denoiser();
+  randomize(*network, 5);
+  for (const std::string name : {"flow_matching", "ddpm", "regression"}) {
+    const auto sampler =
+        make<Sampler>(Kind::sampler, name, name == "regression" ? Overrides{} : Overrides{{"steps", std::int64_t{3}}});
+    const auto sample = [&](std::int64_t first, std::int64_t count) {
+      const auto full = gpt_->begin(count), empty = gpt_->begin(count);
+      Block text;
+      text.embeds = normal({5, 32}, 3, 1).slice(0, first, first + count);
+      full->append(text);
+      text.embeds = at::zeros({count, 1, 32});
+      empty->append(text);
+      Generator generator = Generator::for_rows(21, first, count);
+      return sampler
+          ->sample(*network, small_context().wiring.features, {network->prepare(*full), network->prepare(*empty)},
+                   generator, {})
+          .x;
+    };
+    const Tensor together = sample(0, 3);
+    EXPECT_TRUE(together.isfinite().all().item<bool>());
+    for (std::int64_t row = 0; row < 3; ++row) {
+      const Tensor alone = sample(row, 1);
+      const double scale = 1 + alone.abs().max().item<double>();
+      EXPECT_LT(largest_difference(alone, together.slice(0, row, row + 1)), 1e-4 * scale) << name;
+    }
+  }
+}
+
+TEST_P(DenoiserTest, RefusesAPipelineWithoutBackboneOrEncoder) {
+  EXPECT_EQ(problems(Kind::denoiser, GetParam(), {}, small_context().wiring), "");
+  EXPECT_NE(problems(Kind::denoiser, GetParam(), {}, {}).find("backbone"), std::string::npos);
+  EXPECT_NE(problems(Kind::denoiser, GetParam(), {}, {}).find("encoder"), std::string::npos);
+  if (GetParam() == "dit") {
+    Wiring scales = small_context().wiring;
+    scales.features.tokens = 21;
+    EXPECT_NE(problems(Kind::denoiser, "dit", {}, scales).find("positions: "), std::string::npos);
+    EXPECT_EQ(problems(Kind::denoiser, "dit", {{"positions", std::string("random")}}, scales), "");
+    EXPECT_NE(problems(Kind::denoiser, "dit", {{"heads", std::int64_t{5}}}, small_context().wiring).find("heads: "),
+              std::string::npos);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Denoisers, DenoiserTest, ::testing::Values("dit", "mlp"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace blip3u::testing

@@ -1,0 +1,161 @@
+// What a good recipe becomes: values, wiring, the resolved text and the hash.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "recipe/fake_catalog.h"
+
+namespace recipe_test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class Resolve : public RecipeTest {
+ protected:
+  /// Loads what `recipe` resolved to; both must be the same.
+  void expect_round_trip(const blip3u::Recipe& recipe) {
+    const auto again = blip3u::load_recipe(write(recipe.resolved, "resolved.yaml"), {}, catalog);
+    EXPECT_EQ(again.resolved, recipe.resolved);
+    EXPECT_EQ(again.hash, recipe.hash);
+    EXPECT_EQ(again.prompt_template, recipe.prompt_template);
+    EXPECT_EQ(again.data.parameters.values(), recipe.data.parameters.values());
+    ASSERT_EQ(again.stages.size(), recipe.stages.size());
+    for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
+      EXPECT_EQ(again.stages[i].loss_weights, recipe.stages[i].loss_weights);
+      EXPECT_EQ(again.stages[i].learning_rate, recipe.stages[i].learning_rate);
+    }
+  }
+};
+
+TEST_F(Resolve, FillsInEveryDefault) {
+  const auto recipe = load(good_recipe);
+  EXPECT_EQ(recipe.resolved, R"(name: small
+output: runs
+plugin_folders: []
+seed: 0
+device: auto
+data:
+  plugin: shapes
+  image_size: 64
+  held_out: ["red circle", "blue square"]
+  folder: ""
+tokenizer:
+  plugin: words
+pipeline:
+  encoder:
+    plugin: clip
+    patch: 16
+    width: 128
+    temperature: 0.07
+    reconstruct: false
+  backbone:
+    plugin: gpt
+  denoiser:
+    plugin: dit
+  sampler:
+    plugin: flow_matching
+    steps: 20
+    guidance: 3
+    time: logit_normal
+  decoder:
+    plugin: unclip
+    tokens: 16
+templates:
+  prompt: "{prompt}"
+  question: "{question}"
+training:
+  - name: encoder
+    objective: encoder
+    train: [encoder]
+    steps: 100
+    batch: 64
+    learning_rate: 0.001
+    final_learning_rate: 0.05
+    warmup: 0.05
+    weight_decay: 0.01
+    gradient_clip: 1
+    average_decay: 0
+    checkpoint_every: 200
+    loss_weights: {}
+  - name: denoiser
+    objective: generate
+    train: [denoiser]
+    steps: 200
+    batch: 64
+    learning_rate: 0.001
+    final_learning_rate: 0.05
+    warmup: 0.05
+    weight_decay: 0.01
+    gradient_clip: 1
+    average_decay: 0
+    checkpoint_every: 200
+    loss_weights: {}
+evaluation:
+  - plugin: tasks/vqa
+    limit: 0
+)");
+  EXPECT_EQ(recipe.as_written, good_recipe);
+  EXPECT_EQ(recipe.stages[1].objective, blip3u::Objective::generate);
+  EXPECT_THAT(recipe.stages[1].train, ElementsAre("denoiser"));
+  expect_round_trip(recipe);
+}
+
+TEST_F(Resolve, WiringIsWhatTheChecksLeft) {
+  const auto wiring = load(good_recipe).wiring;
+  EXPECT_EQ(wiring.image_size, 64);
+  EXPECT_EQ(wiring.features, (blip3u::Layout{.tokens = 16, .width = 128, .groups = {}}));
+  EXPECT_EQ(wiring.backbone_width, 96);
+  EXPECT_TRUE(wiring.problems.empty());
+}
+
+TEST_F(Resolve, AwkwardValuesReadBackExactly) {
+  const std::string text = changed("name: small",
+                                   "name: small\noutput: \"~\"\nplugin_folders: ['a, b', \"null\", x-y, -z]\n"
+                                   "device: cuda:1\nseed: 9007199254740992\n"
+                                   "templates: {prompt: \"a \\\"b\\\" \\\\ \\t\\n # {prompt}: é 😀 \\x7f\\x01\"}");
+  const auto recipe = load(text, {"training.0.learning_rate=0.1", "training.1.learning_rate=1.2345678901234567e-7",
+                                  "training.0.weight_decay=1e22", "training.0.loss_weights={\"a: b\": 0.3, 7: 1e-300}",
+                                  "data.folder='010'", "data.held_out=['', true, 'x y']"});
+  EXPECT_EQ(recipe.prompt_template, "a \"b\" \\ \t\n # {prompt}: é 😀 \x7f\x01");
+  EXPECT_EQ(recipe.stages[1].learning_rate, 1.2345678901234567e-7);
+  EXPECT_EQ(recipe.stages[0].loss_weights.at("7"), 1e-300);
+  EXPECT_THAT(recipe.plugin_folders, ElementsAre("a, b", "null", "x-y", "-z"));
+  expect_round_trip(recipe);
+}
+
+TEST_F(Resolve, SmallestRecipe) {
+  const auto recipe = load("name: x\ndata: shapes\ntokenizer: words\npipeline: {}\n");
+  EXPECT_FALSE(recipe.pipeline.encoder.has_value());
+  EXPECT_TRUE(recipe.stages.empty());
+  EXPECT_TRUE(recipe.evaluation.empty());
+  EXPECT_EQ(recipe.wiring.features.tokens, 0);
+  EXPECT_THAT(recipe.resolved, HasSubstr("pipeline: {}\n"));
+  expect_round_trip(recipe);
+}
+
+TEST_F(Resolve, HashTellsWhatDecidesTheResult) {
+  const std::string hash = load(good_recipe).hash;
+  EXPECT_EQ(hash.size(), 64U);
+  for (const char* same : {"name=other", "output=elsewhere", "plugin_folders=[more]", "pipeline.sampler.steps=20",
+                           "seed=0", "pipeline.encoder=clip", "pipeline.encoder.plugin=clip/clip"}) {
+    EXPECT_EQ(load(good_recipe, {same}).hash, hash) << same;
+  }
+  for (const char* other : {"seed=1", "pipeline.sampler.steps=21", "training.0.steps=101", "pipeline.denoiser=mlp",
+                            "templates.prompt=draw {prompt}", "evaluation=[]", "pipeline.decoder=null", "device=cpu"}) {
+    EXPECT_NE(load(good_recipe, {other}).hash, hash) << other;
+  }
+  catalog.hash_suffix = "-rebuilt";
+  EXPECT_NE(load(good_recipe).hash, hash);
+}
+
+TEST_F(Resolve, BaseAndOverridesLeaveNoTrace) {
+  write(good_recipe, "base.yaml");
+  const auto recipe = load("base: base.yaml\n", {"seed=5"});
+  EXPECT_THAT(recipe.resolved, Not(HasSubstr("base:")));
+  EXPECT_EQ(recipe.resolved, load(good_recipe, {"seed=5"}).resolved);
+  expect_round_trip(recipe);
+}
+
+}  // namespace
+}  // namespace recipe_test

@@ -1,0 +1,95 @@
+// A one-layer encoder and a data set of noise: the least that a stage can train.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "blip3u/dataset.h"
+#include "blip3u/encoder.h"
+#include "blip3u/module_component.h"
+#include "blip3u/tokenizer.h"
+#include "pipeline/pipeline.h"
+#include "recipe/recipe.h"
+
+namespace blip3u::testing {
+
+inline constexpr std::int64_t fake_images = 10;
+
+class FakeDataset final : public Dataset {
+ public:
+  std::int64_t size(Split) const override { return fake_images; }
+  const Example& example(Split, std::int64_t) const override { return example_; }
+  Tensor image(Split, std::int64_t index) const override {
+    return at::sin(at::arange(3 * 8 * 8, at::kFloat) * static_cast<double>(index + 1)).view({3, 8, 8});
+  }
+  bool trains_generation(std::int64_t) const override { return true; }
+  std::string fingerprint() const override { return "fake"; }
+
+ private:
+  Example example_{"0", "a thing", {}};
+};
+
+class FakeTokenizer final : public Tokenizer {
+ public:
+  std::string serialize() const override { return {}; }
+  void restore(const std::string&) override {}
+  std::int64_t vocabulary() const override { return first_free + 1; }
+  std::vector<std::int64_t> encode(std::string_view) const override { return {first_free}; }
+  std::string decode(const std::vector<std::int64_t>&) const override { return "thing"; }
+};
+
+/// Learns to make its features equal to noise-perturbed means of the image, so that data order, noise and weights all
+/// matter. Throws when the loss has been asked for `fail_at` times, as a crash would.
+class FakeEncoder final : public ModuleComponent<Encoder> {
+ public:
+  inline static int calls = 0;
+  inline static int fail_at = -1;
+
+  FakeEncoder(const Parameters&, const BuildContext& context)
+      : linear_(register_module("linear", torch::nn::Linear(3 * 64, 4))) {
+    finish(context);
+  }
+  Layout layout() const override { return {.tokens = 1, .width = 4}; }
+  Visual encode(const Tensor& images) override { return {linear_(images.flatten(1)).unsqueeze(1), {}}; }
+  std::vector<Loss> loss(const EncoderBatch& batch, Generator& generator) override {
+    if (calls++ == fail_at) throw std::runtime_error("a crash");
+    const Tensor noise = generator.normal({4}, at::kCPU);
+    const Tensor difference = encode(batch.images).x.squeeze(1) - batch.images.flatten(1).slice(1, 0, 4) - 0.1 * noise;
+    return {{"difference", difference.square().sum(), at::full({}, static_cast<double>(difference.numel()))}};
+  }
+
+ private:
+  torch::nn::Linear linear_;
+};
+
+inline constexpr ComponentDescriptor fake_encoder{
+    .kind = Kind::encoder, .name = "fake", .summary = "", .create = &create<FakeEncoder>};
+
+inline Recipe fake_recipe() {
+  Recipe recipe{.name = "fake",
+                .data = {.kind = Kind::dataset},
+                .tokenizer = {.kind = Kind::tokenizer},
+                .prompt_template = "{prompt}",
+                .question_template = "{question}"};
+  recipe.wiring.image_size = 8;
+  recipe.wiring.features = {.tokens = 1, .width = 4};
+  recipe.pipeline.encoder = ComponentChoice{
+      .kind = Kind::encoder, .name = "fake", .entry = {&fake_encoder, "/fake.so", "1", "hash"}, .parameters = {}};
+  return recipe;
+}
+
+inline Stage fake_stage() {
+  return {.name = "encoder",
+          .objective = Objective::encoder,
+          .train = {"encoder"},
+          .steps = 12,
+          .batch = 4,
+          .learning_rate = 0.05,
+          .final_learning_rate = 0.1,
+          .warmup = 0.25,
+          .weight_decay = 0.01,
+          .gradient_clip = 1.0,
+          .average_decay = 0.9,
+          .checkpoint_every = 3};
+}
+
+}  // namespace blip3u::testing

@@ -1,0 +1,77 @@
+#include "training/stage_key.h"
+
+#include <gtest/gtest.h>
+
+#include "fakes.h"
+
+namespace blip3u::testing {
+namespace {
+
+// A recipe with every part, each after its kind's name.
+Recipe whole_recipe() {
+  Recipe recipe = fake_recipe();
+  const auto part = [](Kind kind) {
+    return ComponentChoice{.kind = kind, .name = kind_name(kind), .entry = {}, .parameters = {}};
+  };
+  recipe.pipeline.backbone = part(Kind::backbone);
+  recipe.pipeline.denoiser = part(Kind::denoiser);
+  recipe.pipeline.sampler = part(Kind::sampler);
+  recipe.pipeline.decoder = part(Kind::decoder);
+  const auto stage = [](const char* name, Objective objective, const char* role) {
+    Stage result = fake_stage();
+    result.name = name;
+    result.objective = objective;
+    result.train = {role};
+    return result;
+  };
+  recipe.stages = {stage("encoder", Objective::encoder, "encoder"), stage("decoder", Objective::decoder, "decoder"),
+                   stage("backbone", Objective::answer, "backbone"),
+                   stage("denoiser", Objective::generate, "denoiser")};
+  return recipe;
+}
+
+std::vector<std::string> keys_of(const Recipe& recipe, const std::string& data = "data") {
+  StageKeys keys(recipe, data, "words");
+  std::vector<std::string> result;
+  for (const Stage& stage : recipe.stages) result.push_back(keys.next(stage));
+  return result;
+}
+
+// Which of the four keys differ from the unchanged recipe's.
+std::string changed(const std::function<void(Recipe&)>& change) {
+  Recipe recipe = whole_recipe();
+  const auto before = keys_of(recipe);
+  change(recipe);
+  const auto after = keys_of(recipe);
+  std::string result;
+  for (std::size_t i = 0; i < before.size(); ++i) result += before[i] == after[i] ? '-' : 'x';
+  return result;
+}
+
+TEST(StageKeys, ChangeWithWhatDecidesAStageAndNothingElse) {
+  EXPECT_EQ(changed([](Recipe&) {}), "----");
+  EXPECT_EQ(changed([](Recipe& r) { r.name = "other"; }), "----");
+  EXPECT_EQ(changed([](Recipe& r) { r.seed = 1; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.encoder->parameters.set("width", std::int64_t{3}); }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.decoder->parameters.set("width", std::int64_t{3}); }), "-x--");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.sampler->name = "ddpm"; }), "---x");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.denoiser->entry.library_hash = "rebuilt"; }), "---x");
+  EXPECT_EQ(changed([](Recipe& r) { r.stages[0].steps = 13; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.stages[2].learning_rate = 1; }), "--xx");
+  EXPECT_EQ(changed([](Recipe& r) { r.stages[3].checkpoint_every = 5; }), "----");
+  EXPECT_NE(keys_of(whole_recipe()), keys_of(whole_recipe(), "other data"));
+}
+
+TEST(StageKeys, FeaturesFollowTheEncoderAlone) {
+  const Recipe recipe = whole_recipe();
+  StageKeys keys(recipe, "data", "words");
+  const std::string untrained = keys.features();
+  keys.next(recipe.stages[0]);
+  const std::string trained = keys.features();
+  EXPECT_NE(untrained, trained);
+  keys.next(recipe.stages[2]);
+  EXPECT_EQ(keys.features(), trained);
+}
+
+}  // namespace
+}  // namespace blip3u::testing

@@ -1,0 +1,135 @@
+#include "training/stage.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "blip3u/error.h"
+#include "fakes.h"
+#include "io/files.h"
+#include "io/safetensors.h"
+
+namespace blip3u::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class StageTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    FakeEncoder::calls = 0;
+    FakeEncoder::fail_at = -1;
+    folder_ = fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // Trains in a subfolder with a fresh pipeline, as a new process would.
+  StageRecord train(const std::string& name, const Stage& stage = fake_stage(), std::uint64_t seed = 7) {
+    const Recipe recipe = fake_recipe();
+    Pipeline pipeline(recipe, std::make_unique<FakeTokenizer>(), at::kCPU);
+    return train_stage(stage, seed, pipeline, dataset_, nullptr, folder_ / name);
+  }
+  std::vector<NamedTensor> weights(const std::string& name) {
+    return load_safetensors(stage_weights(folder_ / name)).tensors;
+  }
+
+  FakeDataset dataset_;
+  fs::path folder_;
+};
+
+void expect_same_bits(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].name, b[i].name);
+    EXPECT_TRUE(at::equal(a[i].value, b[i].value)) << a[i].name;
+  }
+}
+
+TEST_F(StageTest, LowersTheLossAndRecordsEveryStep) {
+  const StageRecord record = train("plain");
+  ASSERT_EQ(record.losses.at("difference").size(), 12u);
+  EXPECT_EQ(record.losses.at("difference"), record.losses.at("total"));
+  EXPECT_LT(record.losses.at("total").back(), 0.5 * record.losses.at("total").front());
+}
+
+TEST_F(StageTest, EndsInTheSameBitsWhereverItCrashed) {
+  train("undisturbed");
+  for (int crash = 0; crash < 12; ++crash) {
+    const std::string name = "crash" + std::to_string(crash);
+    FakeEncoder::calls = 0;
+    FakeEncoder::fail_at = crash;
+    EXPECT_THROW(train(name), std::runtime_error);
+    FakeEncoder::fail_at = -1;
+    const StageRecord record = train(name);
+    EXPECT_EQ(record.losses.at("total").size(), 12u);
+    expect_same_bits(weights(name), weights("undisturbed"));
+    EXPECT_FALSE(fs::exists(folder_ / name / "progress.safetensors"));
+  }
+}
+
+TEST_F(StageTest, GoesOnFromTheLastCheckpointOnly) {
+  FakeEncoder::fail_at = 8;
+  EXPECT_THROW(train("stage"), std::runtime_error);
+  FakeEncoder::calls = 0;
+  FakeEncoder::fail_at = -1;
+  train("stage");
+  EXPECT_EQ(FakeEncoder::calls, 12 - 6);
+}
+
+TEST_F(StageTest, IsNotTrainedAgainWhenComplete) {
+  train("stage");
+  FakeEncoder::calls = 0;
+  const StageRecord record = train("stage");
+  EXPECT_EQ(FakeEncoder::calls, 0);
+  EXPECT_EQ(record.losses.at("total").size(), 12u);
+}
+
+TEST_F(StageTest, DependsOnTheSeed) {
+  train("a");
+  train("b", fake_stage(), 8);
+  bool differs = false;
+  const auto a = weights("a"), b = weights("b");
+  for (std::size_t i = 0; i < a.size(); ++i) differs |= !at::equal(a[i].value, b[i].value);
+  EXPECT_TRUE(differs);
+}
+
+TEST_F(StageTest, RefusesAnUnknownLossWeight) {
+  Stage stage = fake_stage();
+  stage.loss_weights["diference"] = 2;
+  try {
+    train("stage", stage);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.fault(), Fault::usage);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("`diference`"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("`difference`"));
+  }
+}
+
+TEST_F(StageTest, RefusesADamagedCheckpoint) {
+  FakeEncoder::fail_at = 8;
+  EXPECT_THROW(train("stage"), std::runtime_error);
+  const fs::path file = folder_ / "stage" / "progress.safetensors";
+  std::string bytes = read_text(file);
+  bytes[bytes.size() / 2] ^= 1;
+  write_atomically(file, bytes);
+  FakeEncoder::fail_at = -1;
+  EXPECT_THROW(train("stage"), Error);
+}
+
+TEST_F(StageTest, SaysWhichTensorBelongsToAnotherArchitecture) {
+  const fs::path file = folder_ / "other.safetensors";
+  fs::create_directories(folder_);
+  save_safetensors(file, {{"encoder/linear.weight", at::zeros({5, 192})}, {"encoder/linear.bias", at::zeros({4})}});
+  Pipeline pipeline(fake_recipe(), std::make_unique<FakeTokenizer>(), at::kCPU);
+  try {
+    load_stage_weights(file, {"encoder"}, pipeline);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr("linear.weight"), ::testing::HasSubstr("5"),
+                                               ::testing::HasSubstr("192"), ::testing::HasSubstr("4")));
+  }
+}
+
+}  // namespace
+}  // namespace blip3u::testing

@@ -1,0 +1,49 @@
+#include "training/training_data.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "fakes.h"
+
+namespace blip3u::testing {
+namespace {
+
+TEST(BatchIndices, EveryPassHoldsEachItemOnceWhateverTheBatch) {
+  std::vector<std::int64_t> by_three, by_five;
+  for (int step = 0; step < 10; ++step) {
+    for (const std::int64_t index : batch_indices(1, 10, 3, step)) by_three.push_back(index);
+  }
+  for (int step = 0; step < 6; ++step) {
+    for (const std::int64_t index : batch_indices(1, 10, 5, step)) by_five.push_back(index);
+  }
+  EXPECT_EQ(by_three, by_five);
+  for (int pass = 0; pass < 3; ++pass) {
+    const std::set<std::int64_t> items(by_three.begin() + 10 * pass, by_three.begin() + 10 * (pass + 1));
+    EXPECT_EQ(items.size(), 10u);
+  }
+  EXPECT_FALSE(std::equal(by_three.begin(), by_three.begin() + 10, by_three.begin() + 10));
+}
+
+TEST(BatchIndices, DependOnTheSeed) { EXPECT_NE(batch_indices(1, 100, 20, 0), batch_indices(2, 100, 20, 0)); }
+
+TEST(FeatureTable, ComesFromTheCacheTheSecondTime) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "feature_table";
+  std::filesystem::remove_all(folder);
+  const FakeDataset dataset;
+  FakeEncoder encoder({}, {.seed = 3}), other({}, {.seed = 4});
+  const FeatureTable made(encoder, dataset, at::kCPU, folder, "key");
+  EXPECT_EQ(made.all().x.sizes(), (at::IntArrayRef{fake_images, 1, 4}));
+  const FeatureTable kept(other, dataset, at::kCPU, folder, "key");
+  EXPECT_TRUE(at::equal(kept.all().x, made.all().x));
+  const FeatureTable fresh(other, dataset, at::kCPU, folder, "other key");
+  EXPECT_FALSE(at::equal(fresh.all().x, made.all().x));
+  const Visual rows = made.rows({4, 1});
+  EXPECT_TRUE(at::equal(rows.x[0], made.all().x[4]));
+  EXPECT_TRUE(at::equal(rows.x[1], made.all().x[1]));
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace blip3u::testing
