@@ -170,70 +170,63 @@ std::vector<float> coverage_of(const Picture& picture, const std::vector<std::si
   return coverage;
 }
 
-/// What lies within the contour at which the coverage is a half, on a grid four times as fine, cropped. Blur and
-/// antialiasing leave that contour where it is.
-struct Outline {
-  std::int64_t height = 0, width = 0;
-  std::vector<char> inside;  // row by row
+/// Where an object lies and how large it is, from the moments of its coverage.
+struct Extent {
+  double x = 0, y = 0;                    // centre of mass, in pixels
+  double x_variance = 0, y_variance = 0;  // of the object itself: without the spread within a pixel
 };
 
-Outline outline_of(const std::vector<float>& coverage, std::int64_t height, std::int64_t width) {
-  constexpr std::int64_t fineness = 4;
-  // Between the centres of two pixels, and constant beyond those at the edge.
-  struct Between {
-    std::int64_t low, high;
-    float share;  // of high
-  };
-  const auto between = [](std::int64_t fine, std::int64_t size) {
-    const double position = (static_cast<double>(fine) + 0.5) / fineness - 0.5;
-    const double low = std::floor(position);
-    const auto place = static_cast<std::int64_t>(low);
-    return Between{std::max<std::int64_t>(place, 0), std::min(place + 1, size - 1), static_cast<float>(position - low)};
-  };
-  Outline whole{.height = height * fineness, .width = width * fineness, .inside = {}};
-  std::int64_t top = whole.height, bottom = 0, left = whole.width, right = 0;
-  for (std::int64_t y = 0; y < whole.height; ++y) {
-    const auto rows = between(y, height);
-    for (std::int64_t x = 0; x < whole.width; ++x) {
-      const auto columns = between(x, width);
-      const auto at_row = [&](std::int64_t row) {
-        return std::lerp(coverage[static_cast<std::size_t>(row * width + columns.low)],
-                         coverage[static_cast<std::size_t>(row * width + columns.high)], columns.share);
-      };
-      const bool inside = std::lerp(at_row(rows.low), at_row(rows.high), rows.share) >= 0.5F;
-      whole.inside.push_back(inside ? 1 : 0);
-      if (!inside) continue;
-      top = std::min(top, y);
-      bottom = std::max(bottom, y + 1);
-      left = std::min(left, x);
-      right = std::max(right, x + 1);
-    }
+Extent extent_of(const std::vector<float>& coverage, std::int64_t width) {
+  double area = 0, x = 0, y = 0, xx = 0, yy = 0;
+  for (std::size_t i = 0; i < coverage.size(); ++i) {
+    const double weight = coverage[i];
+    const double u = static_cast<double>(static_cast<std::int64_t>(i) % width) + 0.5;
+    const double v = static_cast<double>(static_cast<std::int64_t>(i) / width) + 0.5;
+    area += weight;
+    x += weight * u;
+    y += weight * v;
+    xx += weight * u * u;
+    yy += weight * v * v;
   }
-  Outline cropped{.height = std::max<std::int64_t>(bottom - top, 0),
-                  .width = std::max<std::int64_t>(right - left, 0),
-                  .inside = {}};
-  for (std::int64_t y = top; y < bottom; ++y) {
-    const auto row = whole.inside.begin() + y * whole.width;
-    cropped.inside.insert(cropped.inside.end(), row + left, row + right);
-  }
-  return cropped;
+  if (area <= 0) return {};
+  constexpr double within_pixel = 1.0 / 12, smallest = 0.1;
+  x /= area;
+  y /= area;
+  return {.x = x,
+          .y = y,
+          .x_variance = std::max(xx / area - x * x - within_pixel, smallest),
+          .y_variance = std::max(yy / area - y * y - within_pixel, smallest)};
 }
 
-/// Intersection over union of an outline and a shape (a place in shape_names) of the same extent.
-double overlap(const Outline& outline, std::size_t shape) {
-  std::int64_t common = 0, either = 0;
-  for (std::int64_t y = 0; y < outline.height; ++y) {
-    for (std::int64_t x = 0; x < outline.width; ++x) {
-      const double v = (static_cast<double>(y) + 0.5) / static_cast<double>(outline.height);
-      const double u = (static_cast<double>(x) + 0.5) / static_cast<double>(outline.width) - 0.5;
-      const bool circle = (v - 0.5) * (v - 0.5) + u * u <= 0.25, triangle = std::abs(u) <= v / 2;
-      const bool ideal = shape == 0 ? circle : shape == 1 || triangle;
-      const bool found = outline.inside[static_cast<std::size_t>(y * outline.width + x)] != 0;
-      common += ideal && found ? 1 : 0;
-      either += ideal || found ? 1 : 0;
+/// How well the coverage agrees with the ideal shape (a place in shape_names) of the same moments, drawn with
+/// antialiasing: the sum of the smaller values over the sum of the larger ones, 1 if they are equal.
+double agreement(const std::vector<float>& coverage, std::int64_t width, const Extent& extent, std::size_t shape) {
+  // Squared extent over variance of an ellipse, a rectangle and an isosceles triangle standing on its base.
+  constexpr double across[] = {16, 12, 24}, down[] = {16, 12, 18};
+  const double object_width = std::sqrt(across[shape] * extent.x_variance);
+  const double object_height = std::sqrt(down[shape] * extent.y_variance);
+  const auto inside = [&](double x, double y) {
+    const double u = (x - extent.x) / object_width, v = (y - extent.y) / object_height;
+    if (shape == 0) return u * u + v * v <= 0.25;
+    if (shape == 1) return std::abs(u) <= 0.5 && std::abs(v) <= 0.5;
+    const double below_apex = v + 2.0 / 3;  // the centre of mass lies two thirds down
+    return below_apex >= 0 && below_apex <= 1 && std::abs(u) <= below_apex / 2;
+  };
+  constexpr int fineness = 4;
+  double smaller = 0, larger = 0;
+  for (std::size_t i = 0; i < coverage.size(); ++i) {
+    const auto column = static_cast<double>(static_cast<std::int64_t>(i) % width);
+    const auto row = static_cast<double>(static_cast<std::int64_t>(i) / width);
+    int hits = 0;
+    for (int part = 0; part < fineness * fineness; ++part) {
+      const int across_part = part % fineness, down_part = part / fineness;
+      hits += inside(column + (across_part + 0.5) / fineness, row + (down_part + 0.5) / fineness) ? 1 : 0;
     }
+    const double ideal = static_cast<double>(hits) / (fineness * fineness);
+    smaller += std::min<double>(coverage[i], ideal);
+    larger += std::max<double>(coverage[i], ideal);
   }
-  return either > 0 ? static_cast<double>(common) / static_cast<double>(either) : 0;
+  return larger > 0 ? smaller / larger : 0;
 }
 
 ShapeReading read_by_coverage(const Picture& picture) {
@@ -259,18 +252,18 @@ ShapeReading read_by_coverage(const Picture& picture) {
   if (2 * static_cast<std::size_t>(pure) < core.size()) return {.found = {}, .reason = "no colour of the palette"};
 
   const auto coverage = coverage_of(picture, object, foreground.background, colour);
-  const auto outline = outline_of(coverage, picture.height, picture.width);
+  const auto extent = extent_of(coverage, picture.width);
   std::size_t best = 0;
-  double best_overlap = 0;
+  double best_agreement = 0;
   for (std::size_t shape = 0; shape < shape_names.size(); ++shape) {
-    const double fit = overlap(outline, shape);
-    if (fit > best_overlap) {
+    const double fit = agreement(coverage, picture.width, extent, shape);
+    if (fit > best_agreement) {
       best = shape;
-      best_overlap = fit;
+      best_agreement = fit;
     }
   }
-  if (best_overlap < 0.65) {
-    return {.found = {}, .reason = fmt::format("no shape fits: overlap {:.2f}", best_overlap)};
+  if (best_agreement < 0.7) {
+    return {.found = {}, .reason = fmt::format("no shape fits: agreement {:.2f}", best_agreement)};
   }
   return {.found = ColouredShape{named, best}, .reason = {}};
 }

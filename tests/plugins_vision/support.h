@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include "blip3u/decoder.h"
@@ -101,7 +100,6 @@ inline Tensor total(const std::vector<Loss>& losses) {
 /// Steps of Adam on the losses that `losses(step)` gives; returns the mean total loss of the first and last five.
 inline std::pair<double, double> train(Component& component, std::int64_t steps, double rate,
                                        const std::function<std::vector<Loss>(std::int64_t)>& losses) {
-  at::set_num_threads(1);  // the tensors are so small that more only wait for each other
   std::vector<Tensor> weights;
   for (const NamedTensor& weight : component.weights()) weights.push_back(weight.value);
   torch::optim::Adam optimizer(weights, torch::optim::AdamOptions(rate));
