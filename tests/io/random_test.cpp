@@ -84,7 +84,7 @@ TEST(Random, InitialWeightsFollowNameAndSeed) {
   EXPECT_TRUE(first["linear.bias"].eq(0).all().item<bool>());
 
   const auto bound = [&](const char* name) { return first[name].abs().max().item<double>(); };
-  EXPECT_NEAR(bound("linear.weight"), 1 / std::sqrt(100.0), 1e-3);
+  EXPECT_NEAR(bound("linear.weight"), std::sqrt(6.0 / (100 + 50)), 1e-3);  // Glorot
   EXPECT_NEAR(bound("rest.convolution.weight"), 1 / std::sqrt(4 * 25.0), 2e-3);
   EXPECT_NEAR(bound("rest.up.weight"), 1 / std::sqrt(16 * 16 / 4.0), 2e-3);
   EXPECT_NEAR(first["rest.words.weight"].std().item<double>(), 0.02, 0.002);

@@ -64,13 +64,12 @@ std::vector<NamedTensor> Pipeline::saved_tensors(std::string_view role) {
   std::vector<NamedTensor> result;
   if (const Component* component = part(role)) {
     for (const auto& tensors : {component->weights(), component->state()}) {
-      for (const NamedTensor& tensor : tensors)
-        result.push_back({fmt::format("{}/{}", role, tensor.name), tensor.value});
+      result.insert(result.end(), tensors.begin(), tensors.end());
     }
   }
   if (role == "denoiser") {
-    result.push_back({"denoiser/feature_scale.mean", feature_scale_.mean});
-    result.push_back({"denoiser/feature_scale.deviation", feature_scale_.deviation});
+    result.push_back({"feature_scale.mean", feature_scale_.mean});
+    result.push_back({"feature_scale.deviation", feature_scale_.deviation});
   }
   return result;
 }

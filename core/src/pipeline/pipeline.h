@@ -43,7 +43,7 @@ class BLIP3U_API Pipeline final : public Model {
   /// The component in a role (encoder, backbone, denoiser, sampler, decoder), or null.
   Component* part(std::string_view role) const;
 
-  /// Everything of a role that a checkpoint holds, named `role/weight`; with the denoiser goes the feature scale.
+  /// Everything of a role that a checkpoint holds; with the denoiser goes the feature scale.
   std::vector<NamedTensor> saved_tensors(std::string_view role);
 
   /// A session that has read the prompts; "" is the empty prompt, which stands for no condition.

@@ -194,7 +194,9 @@ class Trainer {
   void save_weights() {
     std::vector<NamedTensor> tensors = series_tensors(record_);
     for (const std::string& role : stage_.train) {
-      for (NamedTensor& tensor : pipeline_.saved_tensors(role)) tensors.push_back(std::move(tensor));
+      for (const NamedTensor& tensor : pipeline_.saved_tensors(role)) {
+        tensors.push_back({role + "/" + tensor.name, tensor.value});
+      }
     }
     save_safetensors(stage_weights(folder_), tensors, metadata());
     fs::remove(progress_file());
