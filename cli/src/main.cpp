@@ -1,5 +1,6 @@
 // The blip3u program: reads the command line, runs one verb, and turns whatever goes wrong into one message and an exit
 // code. Results go to standard output, everything else to standard error.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -71,6 +72,7 @@ int run_action(const blip3u::Program& program) {
 
 int main(int argc, char** argv) {
   blip3u::install_interrupt_handler();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error of the write, which has a message
   blip3u::Program program;
   program.arguments.assign(argv, argv + argc);
 

@@ -76,6 +76,7 @@ training:
     weight_decay: 0.01
     gradient_clip: 1
     average_decay: 0
+    word_dropout: 0
     checkpoint_every: 200
     loss_weights: {}
   - name: denoiser
@@ -89,6 +90,7 @@ training:
     weight_decay: 0.01
     gradient_clip: 1
     average_decay: 0
+    word_dropout: 0
     checkpoint_every: 200
     loss_weights: {}
 evaluation:

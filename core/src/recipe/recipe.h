@@ -40,6 +40,7 @@ struct Stage {
   double weight_decay = 0;
   double gradient_clip = 0;                    ///< largest global norm; 0: off
   double average_decay = 0;                    ///< of the exponential moving average of weights that is kept; 0: off
+  double word_dropout = 0;                     ///< share of the words of prompts that `generate` leaves out
   std::int64_t checkpoint_every = 0;           ///< steps
   std::map<std::string, double> loss_weights;  ///< by loss name; absent: 1
 };

@@ -61,10 +61,10 @@ std::string emit(const Stage& stage) {
   return fmt::format(
       "  - name: {}\n    objective: {}\n    train: {}\n    steps: {}\n    batch: {}\n    learning_rate: {}\n"
       "    final_learning_rate: {}\n    warmup: {}\n    weight_decay: {}\n    gradient_clip: {}\n"
-      "    average_decay: {}\n    checkpoint_every: {}\n    loss_weights: {{{}}}\n",
+      "    average_decay: {}\n    word_dropout: {}\n    checkpoint_every: {}\n    loss_weights: {{{}}}\n",
       emit(stage.name), objective_name(stage.objective), emit(stage.train), stage.steps, stage.batch,
       emit(stage.learning_rate), emit(stage.final_learning_rate), emit(stage.warmup), emit(stage.weight_decay),
-      emit(stage.gradient_clip), emit(stage.average_decay), stage.checkpoint_every, weights);
+      emit(stage.gradient_clip), emit(stage.average_decay), emit(stage.word_dropout), stage.checkpoint_every, weights);
 }
 
 /// What decides the results of a run.

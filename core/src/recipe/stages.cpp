@@ -42,6 +42,7 @@ constexpr ParameterSpec stage_keys[] = {
     number("weight_decay", 0.01, 0, unbounded, "AdamW's decay of weights"),
     number("gradient_clip", 1, 0, unbounded, "largest global norm of the gradient; 0: off"),
     number("average_decay", 0, 0, 0.999999, "decay of the moving average of weights that is kept; 0: off"),
+    number("word_dropout", 0, 0, 1, "share of the words of prompts that objective generate leaves out"),
     integer("checkpoint_every", 200, 1, 1'000'000'000, "steps between checkpoints"),
 };
 
@@ -120,6 +121,7 @@ Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnosti
               .weight_decay = keys.number("weight_decay"),
               .gradient_clip = keys.number("gradient_clip"),
               .average_decay = keys.number("average_decay"),
+              .word_dropout = keys.number("word_dropout"),
               .checkpoint_every = keys.integer("checkpoint_every"),
               .loss_weights = {}};
   if (const Node* weights = node.value("loss_weights")) stage.loss_weights = check_loss_weights(*weights, diagnostics);

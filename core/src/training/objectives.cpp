@@ -1,5 +1,7 @@
 #include "training/objectives.h"
 
+#include <sstream>
+
 #include <fmt/format.h>
 
 #include <ATen/ATen.h>
@@ -169,6 +171,7 @@ class GenerateObjective final : public Common {
       const bool keep = kept.data_ptr<bool>()[i];
       prompts.push_back(keep ? dataset_.example(Split::train, which[i]).caption : std::string());
     }
+    if (stage_.word_dropout > 0) drop_words(prompts, step);
     const auto context = pipeline_.read_prompts(prompts);
     const Condition condition = pipeline_.denoiser().prepare(*context);
     Visual target = features_.rows(which);
@@ -180,6 +183,24 @@ class GenerateObjective final : public Common {
   }
 
  private:
+  // Leaves each word out with the same probability, so that no word's meaning leans on the others.
+  void drop_words(std::vector<std::string>& prompts, std::int64_t step) const {
+    constexpr std::int64_t most_words = 64;  // that can be left out; further ones stay
+    Generator choice = noise(step, "word dropout");
+    const Tensor kept = choice.uniform({most_words}, at::kCPU).ge(stage_.word_dropout);
+    const bool* keep = kept.data_ptr<bool>();
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      std::istringstream words(prompts[i]);
+      std::string left;
+      std::int64_t place = 0;
+      for (std::string word; words >> word; ++place) {
+        if (place < most_words && !keep[static_cast<std::int64_t>(i) * most_words + place]) continue;
+        left += (left.empty() ? "" : " ") + word;
+      }
+      prompts[i] = left;
+    }
+  }
+
   const FeatureTable& features_;
   std::vector<std::int64_t> usable_;
 };

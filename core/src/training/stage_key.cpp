@@ -30,10 +30,10 @@ std::string describe(const ComponentChoice& choice) {
 }
 
 std::string describe(const Stage& stage) {
-  std::string text = fmt::format("stage {} {} [{}] {} {} {} {} {} {} {} {}", stage.name,
+  std::string text = fmt::format("stage {} {} [{}] {} {} {} {} {} {} {} {} {}", stage.name,
                                  static_cast<int>(stage.objective), fmt::join(stage.train, ", "), stage.steps,
                                  stage.batch, stage.learning_rate, stage.final_learning_rate, stage.warmup,
-                                 stage.weight_decay, stage.gradient_clip, stage.average_decay);
+                                 stage.weight_decay, stage.gradient_clip, stage.average_decay, stage.word_dropout);
   for (const auto& [name, weight] : stage.loss_weights) text += fmt::format("\n  {}: {}", name, weight);
   return text;
 }
