@@ -129,6 +129,7 @@ class Run {
         before.value("status", "") == "complete" && (before.value("evaluated", false) || !options_.evaluate);
     if (wanted_done) {
       say(fmt::format("{}: already complete", directory_.path().string()));
+      if (!fs::exists(directory_.path() / "report.html")) write_report();  // killed just before it was written
       return directory_.path();
     }
     const at::Device device = open_device(recipe_.device);
@@ -142,11 +143,15 @@ class Run {
       throw;
     }
     finish("complete");
-    if (options_.evaluate && options_.write_report) options_.write_report(directory_.path());
+    write_report();
     return directory_.path();
   }
 
  private:
+  void write_report() const {
+    if (options_.evaluate && options_.write_report) options_.write_report(directory_.path());
+  }
+
   void begin(const json& before, at::Device device) {
     directory_.write_recipe(recipe_);
     manifest_ = {{"format", 1},
