@@ -54,6 +54,7 @@ class Interrupt : public ::testing::Test {
 TEST_F(Interrupt, TheFirstLetsTheWorkEndInOrder) {
   interrupt();
   EXPECT_EQ(waitpid(child_, nullptr, WNOHANG), 0) << "it ended at once";
+  signal(SIGPIPE, SIG_IGN);  // the program may be done with the pipe before this has gone through it
   std::ofstream(pipe_) << "not an image";
   EXPECT_EQ(exit_code(child_), 130);
   EXPECT_EQ(std::filesystem::file_size(folder_.path() / "out"), 0U);
