@@ -226,20 +226,18 @@ bool trains_anything(const Stage& stage, const Pipeline& pipeline) {
 
 fs::path stage_weights(const fs::path& folder) { return folder / "weights.safetensors"; }
 
-void load_stage_weights(const fs::path& file, const std::vector<std::string>& roles, Pipeline& pipeline) {
+StageRecord load_stage_weights(const fs::path& file, const std::vector<std::string>& roles, Pipeline& pipeline) {
   const WeightFile content = load_safetensors(file);
   for (const std::string& role : roles) {
     copy_weights(content, role + "/", pipeline.saved_tensors(role), file.string());
   }
+  return read_record(content, file);
 }
 
 StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
                         const FeatureTable* features, const fs::path& folder) {
   const fs::path done = stage_weights(folder);
-  if (fs::exists(done)) {
-    load_stage_weights(done, stage.train, pipeline);
-    return read_record(load_safetensors(done), done);
-  }
+  if (fs::exists(done)) return load_stage_weights(done, stage.train, pipeline);
   fs::create_directories(folder);
   return Trainer(stage, seed, pipeline, dataset, features, folder).run();
 }
