@@ -110,8 +110,12 @@ class EasyVqa final : public blip3u::Dataset {
       images_[split] = blip3u::layers::ImageStore(std::move(files), image_size);
       if (fetch) check_contents(split, folder);
     }
-    fingerprint_ = fmt::format("{:016x}", hash);
     check_held_out();
+    if (parameters.boolean("mirrored")) {
+      hash = blip3u::derive_seed(hash, "mirrored");
+      add_mirrored();
+    }
+    fingerprint_ = fmt::format("{:016x}", hash);
   }
 
   std::int64_t size(Split split) const override { return static_cast<std::int64_t>(examples_[place(split)].size()); }
@@ -120,7 +124,10 @@ class EasyVqa final : public blip3u::Dataset {
     return examples_[place(split)].at(static_cast<std::size_t>(index));
   }
 
-  Tensor image(Split split, std::int64_t index) const override { return images_[place(split)].get(index); }
+  Tensor image(Split split, std::int64_t index) const override {
+    auto& images = images_[place(split)];
+    return index < images.size() ? images.get(index) : images.get(index - images.size()).flip({2});
+  }
 
   bool trains_generation(std::int64_t train_index) const override {
     return trains_generation_.at(static_cast<std::size_t>(train_index));
@@ -206,6 +213,18 @@ class EasyVqa final : public blip3u::Dataset {
     if (trained.none()) throw Error("dataset easy_vqa: no training image is left for generation; hold out fewer pairs");
   }
 
+  /// Each training image a second time, seen in a mirror: no question or caption speaks of left or right.
+  void add_mirrored() {
+    auto& examples = examples_[0];
+    const auto count = examples.size();
+    examples.reserve(2 * count);
+    for (std::size_t i = 0; i < count; ++i) {
+      examples.push_back(examples[i]);
+      examples.back().id += " mirrored";
+      trains_generation_.push_back(trains_generation_[i]);
+    }
+  }
+
   easy_vqa::Pairs held_out_;
   std::array<std::vector<Example>, 2> examples_;
   std::vector<bool> trains_generation_;
@@ -218,6 +237,7 @@ constexpr blip3u::ParameterSpec parameters[] = {
     blip3u::integer("image_size", 64, 32, 256, "pixels a side at which the 64 x 64 pictures are used"),
     blip3u::texts("held_out", "red triangle,teal circle,yellow rectangle,black triangle",
                   "pairs of colour and shape that generation is never trained on"),
+    blip3u::boolean("mirrored", false, "train on the mirror image of every training picture too"),
     blip3u::boolean("fetch", true, "fetch the data set from PyPI (3 MB, checked by its hash) if it is not there"),
 };
 constexpr blip3u::ComponentDescriptor components[] = {
