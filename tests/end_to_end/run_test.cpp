@@ -2,6 +2,7 @@
 // complete, repeatable, resumable and sufficient for inference.
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <random>
