@@ -12,7 +12,9 @@ if(BLIP3U_WARNINGS_AS_ERRORS)
   add_compile_options(-Werror)
 endif()
 if(BLIP3U_SANITIZE)
-  add_compile_options(-fsanitize=${BLIP3U_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # No vptr check: it compares type information by address, but plugins keep theirs to themselves and LibTorch exports
+  # only some of its own.
+  add_compile_options(-fsanitize=${BLIP3U_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${BLIP3U_SANITIZE})
 endif()
 
@@ -47,6 +49,9 @@ function(blip3u_use_precompiled target)
   if(type STREQUAL EXECUTABLE)  # the header was compiled with -fPIC, and would be refused by -fPIE
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${target} PRIVATE -fPIC)
+    if(BLIP3U_SANITIZE)
+      target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/sanitizer_options.cpp")
+    endif()
   endif()
   target_precompile_headers(${target} REUSE_FROM blip3u_precompiled)
 endfunction()

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
+#include "recipe/recipe.h"
 #include "training/run_directory.h"
 
 namespace blip3u {
@@ -45,6 +46,18 @@ std::filesystem::path choose_run(const std::filesystem::path& given) {
   }
   fmt::print(stderr, "blip3u: using the latest run, {}\n", latest.string());
   return latest;
+}
+
+void add_recipe_options(CLI::App& verb, const std::string& name, RecipeOptions& recipe) {
+  verb.add_option(name, recipe.file, "The recipe, a YAML file")->type_name("RECIPE")->required();
+  verb.add_option("overrides", recipe.overrides, "Changes to the recipe, e.g. pipeline.sampler.plugin=ddpm")
+      ->type_name("path.to.key=value");
+}
+
+std::filesystem::path run_recipe(const Program& program, const RecipeOptions& recipe, RunOptions options) {
+  options.arguments = program.arguments;
+  Registry registry = open_registry(program);
+  return run_recipe(load_recipe(recipe.file, recipe.overrides, registry), options);
 }
 
 void add_run_option(CLI::App& verb, std::filesystem::path& run) {

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "registry/registry.h"
+#include "training/runner.h"
 
 namespace blip3u {
 
@@ -25,6 +26,18 @@ Registry open_registry(const Program& program);
 /// The run directory to use: `given`, or, if that is empty, the run below ./runs that was completed last, which is
 /// named on standard error. Throws Error if there is none.
 std::filesystem::path choose_run(const std::filesystem::path& given);
+
+/// The recipe that a verb works on, with the changes that the command line makes.
+struct RecipeOptions {
+  std::filesystem::path file;
+  std::vector<std::string> overrides;
+};
+
+/// Adds the recipe under a name (`recipe`, a place in the line; `--config`, an option), and the overrides after it.
+void add_recipe_options(CLI::App& verb, const std::string& name, RecipeOptions& recipe);
+
+/// Loads a recipe and runs it; returns the run directory. The arguments for the manifest are the program's.
+std::filesystem::path run_recipe(const Program& program, const RecipeOptions& recipe, RunOptions options);
 
 /// Adds the option --run.
 void add_run_option(CLI::App& verb, std::filesystem::path& run);

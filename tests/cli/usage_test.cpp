@@ -106,6 +106,21 @@ TEST(Usage, AResultThatCannotBeWrittenIsAnError) {
   EXPECT_THAT(outcome.err, HasSubstr("standard output: cannot be written"));
 }
 
+TEST(Usage, ARecipeWhosePartsDoNotFitLeavesNothing) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  const std::string base = "base: " BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml\n";
+  folder.write("decoder.yaml", base + "pipeline: {encoder: {grid: 8}, decoder: {tokens: 16}}\n");
+  folder.write("sampler.yaml", base + "pipeline: {denoiser: null}\n");
+  const auto expect_no_run = [&](const std::string& file, const std::string& reason) {
+    const Outcome outcome = call({"run", file}, folder.path());
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(reason));
+  };
+  expect_no_run("decoder.yaml", "decodes 16 tokens, but the encoder makes 64");
+  expect_no_run("sampler.yaml", "sampler `flow_matching` needs `predict`, which nothing in this pipeline provides");
+  EXPECT_EQ(folder.entries(), 2U);
+}
+
 TEST(Usage, ValidateReportsEveryFile) {
   const TemporaryFolder folder("blip3u-cli-usage");
   folder.write("one.yaml", "nonsense: 1\n");

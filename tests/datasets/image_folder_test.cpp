@@ -147,6 +147,9 @@ TEST_F(ImageFolder, NamesADamagedPicture) {
   folder_.write("a.png", "no picture");
   const auto dataset = open();
   EXPECT_THAT(message_of([&] { dataset->image(Split::train, 0); }), HasSubstr("a.png"));
+  picture("a.png");
+  std::filesystem::resize_file(folder_.path() / "a.png", 40);
+  EXPECT_THAT(message_of([&] { dataset->image(Split::train, 0); }), HasSubstr("a.png: truncated or damaged PNG"));
 }
 
 TEST_F(ImageFolder, NeedsATrainingPicture) {

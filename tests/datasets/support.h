@@ -8,6 +8,7 @@
 #include "blip3u/component.h"
 #include "blip3u/error.h"
 #include "blip3u/plugin.h"
+#include "message_of.h"
 #include "registry/registry.h"
 
 namespace blip3u {
@@ -38,17 +39,6 @@ std::unique_ptr<Contract> make(Kind kind, const std::string& name, const Changes
   if (contract == nullptr) throw Error(name + " is of another kind");
   component.release();
   return std::unique_ptr<Contract>(contract);
-}
-
-/// The message of the Error that an action throws; empty if it throws none.
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 }  // namespace blip3u

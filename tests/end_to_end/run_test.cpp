@@ -2,6 +2,7 @@
 // complete, repeatable, resumable and sufficient for inference.
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <random>
@@ -16,6 +17,7 @@
 #include "blip3u/image.h"
 #include "cli/support.h"
 #include "io/files.h"
+#include "io/support.h"
 
 namespace blip3u::testing {
 namespace {
@@ -72,6 +74,33 @@ class EndToEnd : public ::testing::Test {
     return {};
   }
   fs::path file(const std::string& name) { return folder_.path() / name; }
+
+  // Expects a run that fails with this exit code and reason, and leaves no file half written.
+  void expect_failure(const std::vector<std::string>& overrides, int code, const std::string& reason) {
+    std::vector<std::string> arguments = {"run", "tiny.yaml"};
+    arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+    const Outcome outcome = blip3u(arguments);
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_THAT(outcome.out, ::testing::IsEmpty());
+    EXPECT_THAT(outcome.err, HasSubstr(reason));
+    expect_nothing_half_written();
+  }
+  void expect_nothing_half_written() {
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+      EXPECT_THAT(entry.path().filename().string(), ::testing::Not(HasSubstr(".partial-")));
+    }
+  }
+
+  // When the unfinished stage last saved its progress; the beginning of time while there is no such file.
+  fs::file_time_type progress_saved() {
+    std::error_code none;
+    fs::file_time_type latest = fs::file_time_type::min();
+    for (const auto& stage : fs::directory_iterator(file("runs/stages"), none)) {
+      const auto saved = fs::last_write_time(stage.path() / "progress.safetensors", none);
+      if (!none) latest = std::max(latest, saved);
+    }
+    return latest;
+  }
 
   TemporaryFolder folder_;
 };
@@ -142,6 +171,51 @@ TEST_F(EndToEnd, KilledAtAnyMomentItEndsInTheSameBits) {
     return read_text(file(name));
   };
   EXPECT_EQ(picture(killed, "killed.png"), picture(calm, "calm.png"));
+}
+
+TEST_F(EndToEnd, CtrlCSavesAndTheNextRunGoesOn) {
+  const auto interrupted_after = [&] {
+    const auto before = progress_saved();
+    const pid_t child =
+        start({"run", "tiny.yaml", "training.encoder.steps=1000000"}, folder_.path(), {}, file("out"), file("err"));
+    for (int i = 0; i < 6000 && progress_saved() == before; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    kill(child, SIGINT);
+    EXPECT_EQ(exit_code(child), 130);
+    const std::string err = read_text(file("err")), message = "blip3u: interrupted in stage `encoder` after step ";
+    const auto place = err.find(message);
+    EXPECT_NE(place, std::string::npos) << err;
+    return place == std::string::npos ? 0 : std::stoi(err.substr(place + message.size()));
+  };
+  const int first = interrupted_after();
+  EXPECT_GE(first, 2) << "it saves after every second step";
+  EXPECT_EQ(nlohmann::json::parse(read_text(run_directory() / "manifest.json"))["status"], "interrupted");
+  EXPECT_GT(interrupted_after(), first);
+  expect_nothing_half_written();
+}
+
+TEST_F(EndToEnd, ADiskThatFillsUpStopsItAndTheNextRunGoesOn) {
+  {
+    const FullDisk disk(8000);  // less than a checkpoint
+    expect_failure({}, 1, "cannot be written: File too large");
+  }
+  EXPECT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+}
+
+TEST_F(EndToEnd, BadDataStopsItBeforeAnythingIsLearned) {
+  expect_failure({"data.path=absent"}, 1, "there is no folder absent");
+  for (const auto& entry : fs::directory_iterator(file("pictures"))) {
+    if (entry.path().extension() == ".png") fs::resize_file(entry.path(), 40);
+  }
+  expect_failure({}, 1, ".png: truncated or damaged PNG");
+}
+
+TEST_F(EndToEnd, APluginWhoseFactoryThrowsIsThePluginsFault) {
+  expect_failure({"pipeline.sampler.plugin=throwing/foreign",
+                  fmt::format("plugin_folders=[{}/broken_plugins/throwing]", BLIP3U_BUILD_DIR)},
+                 3, "sampler `throwing/foreign`");
+  EXPECT_EQ(nlohmann::json::parse(read_text(run_directory() / "manifest.json"))["status"], "failed");
 }
 
 TEST_F(EndToEnd, AnAlteredCheckpointIsRefused) {

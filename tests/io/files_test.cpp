@@ -1,7 +1,10 @@
 #include "io/files.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "io/command.h"
 #include "io/hash.h"
@@ -42,6 +45,17 @@ TEST(Files, MessagesNameThePath) {
   std::filesystem::create_directory(folder / "taken");
   EXPECT_THAT(message_of([&] { write_atomically(folder / "taken", "x"); }), HasSubstr("a folder of that name"));
   EXPECT_EQ(folder.entries(), 2u);
+}
+
+TEST(Files, PipesAreReadToTheirEnd) {
+  const TemporaryFolder folder;
+  const auto pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::string content = std::string(100'000, 'x') + "end";  // more than a pipe holds at once
+  std::thread writer([&] { put(pipe, content); });
+  EXPECT_EQ(read_text(pipe), content);
+  writer.join();
+  EXPECT_THAT(message_of([] { read_text("/dev/zero"); }), HasSubstr("/dev/zero: gives more than 64 MiB"));
 }
 
 TEST(Files, DiskThatFillsUp) {

@@ -8,34 +8,13 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 
-#include "blip3u/error.h"
 #include "io/files.h"
+#include "message_of.h"
+#include "temporary_folder.h"
 
 namespace blip3u {
-
-/// A new folder that vanishes with the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "blip3u-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-  std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// While it lives no file may grow beyond `bytes`: how a disk that fills up looks to the program.
 class FullDisk {
@@ -62,16 +41,6 @@ inline void put(const std::filesystem::path& path, const std::string& content) {
   OutputFile file(path);
   file.write(content);
   file.close();
-}
-
-/// The message of the Error that `action` throws; empty if it throws none.
-inline std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 /// The checksum of PNG and zip, bit by bit as the standards define it.

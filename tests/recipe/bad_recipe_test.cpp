@@ -159,6 +159,14 @@ TEST_F(BadRecipe, SamplerWithoutADenoiser) {
   EXPECT_EQ(problems_in(message), 2);
 }
 
+TEST_F(BadRecipe, DecoderWithoutAnEncoderIsReportedOnce) {
+  const std::string message =
+      refusal("name: x\ndata: shapes\ntokenizer: words\npipeline: {decoder: {plugin: unclip, tokens: 8}}\n");
+  EXPECT_THAT(message, StartsWith("r.yaml:4:12: decoder `unclip` needs `features`, which nothing in this pipeline "
+                                  "provides; encoders that do: clip, mute, pixels\n"));
+  EXPECT_EQ(problems_in(message), 1) << message;
+}
+
 TEST_F(BadRecipe, EncoderThatDoesNotSayWhatItMakesBreaksItsContract) {
   EXPECT_THAT(refusal(changed("encoder: {plugin: clip, patch: 16}", "encoder: mute")),
               HasSubstr("encoder `mute` does not say what it makes"));

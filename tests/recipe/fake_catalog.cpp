@@ -76,6 +76,7 @@ void check_pixels(const Parameters&, Wiring& wiring) { wiring.features = {.token
 void check_gpt(const Parameters&, Wiring& wiring) { wiring.backbone_width = 96; }
 
 void check_decoder(const Parameters& parameters, Wiring& wiring) {
+  if (wiring.features.tokens == 0) return wiring.reject("", "there is no encoder to decode the features of");
   if (parameters.integer("tokens") != wiring.features.tokens) {
     wiring.reject("tokens", "takes " + std::to_string(parameters.integer("tokens")) + " tokens, the encoder makes " +
                                 std::to_string(wiring.features.tokens));

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -53,6 +54,22 @@ void synchronize(const std::filesystem::path& path, const std::filesystem::path&
   const int error_number = errno;
   close(descriptor);
   if (result != 0 && error_number != EINVAL) throw_write_error(target, error_number);  // EINVAL: cannot be synced
+}
+
+/// What a pipe or a device gives until it ends; such files have no size.
+std::string read_stream(std::ifstream& stream, const std::filesystem::path& path) {
+  constexpr std::size_t largest = std::size_t{64} << 20;
+  std::string content;
+  std::array<char, 1 << 16> piece;
+  while (stream.read(piece.data(), piece.size()), stream.gcount() > 0) {
+    content.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+    if (content.size() > largest) {
+      throw Error(
+          fmt::format("{}: gives more than 64 MiB and is no file; store that in a file, and name it", path.string()));
+    }
+  }
+  if (stream.bad()) throw Error(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+  return content;
 }
 
 }  // namespace
@@ -129,10 +146,12 @@ std::string read_text(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path, error)) {
     throw Error(fmt::format("{}: is a folder, not a file; name a file in it", path.string()));
   }
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  std::ifstream file(path, std::ios::binary);
   if (!file) {
     throw Error(fmt::format("{}: cannot be opened: {}; check the path", path.string(), std::strerror(errno)));
   }
+  if (!std::filesystem::is_regular_file(path, error)) return read_stream(file, path);
+  file.seekg(0, std::ios::end);
   std::string content(static_cast<std::size_t>(file.tellg()), '\0');
   file.seekg(0);
   file.read(content.data(), static_cast<std::streamsize>(content.size()));

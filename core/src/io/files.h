@@ -51,7 +51,7 @@ BLIP3U_API void write_atomically(const std::filesystem::path& path, const std::v
 /// Creates a folder and those above it, where they do not exist.
 BLIP3U_API void create_folder(const std::filesystem::path& folder);
 
-/// The bytes of a file.
+/// The bytes of a file, or of a pipe until it ends.
 BLIP3U_API std::string read_text(const std::filesystem::path& path);
 
 /// The Error for a failed write: path, reason and how to mend it. `error_number` as in errno.

@@ -67,9 +67,10 @@ class ComponentChecker {
     ComponentChoice choice;
     const Node* node;
     Position where;
+    bool provided = true;  ///< with what it needs
   };
   bool find(Placed& placed);
-  void check_needs(const Placed& placed);
+  void check_needs(Placed& placed);
   void run_check(const Placed& placed, Wiring& wiring);
   std::string providers_of(std::string_view capability);
 

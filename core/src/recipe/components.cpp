@@ -25,7 +25,7 @@ bool contains(std::span<const char* const> names, std::string_view name) {
 }  // namespace
 
 ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Position& where) {
-  Placed placed{{kind, {}, {}, {}}, &node, where};
+  Placed placed{{kind, {}, {}, {}}, &node, where, true};
   const bool found = find(placed);
   all_found_ = all_found_ && found;
   if (found) {
@@ -72,18 +72,19 @@ bool ComponentChecker::find(Placed& placed) {
 Wiring ComponentChecker::wire() {
   Wiring wiring;
   if (!all_found_) return wiring;
-  for (const Placed& placed : placed_) check_needs(placed);
+  for (Placed& placed : placed_) check_needs(placed);
   if (!all_valid_) return wiring;
   for (const Placed& placed : placed_) run_check(placed, wiring);
   return wiring;
 }
 
-void ComponentChecker::check_needs(const Placed& placed) {
+void ComponentChecker::check_needs(Placed& placed) {
   for (const char* need : placed.choice.entry.component->needs) {
     const bool provided = std::any_of(placed_.begin(), placed_.end(), [&](const Placed& other) {
       return &other != &placed && contains(other.choice.entry.component->provides, need);
     });
     if (provided) continue;
+    placed.provided = false;
     diagnostics_.add(placed.where, fmt::format("{} needs `{}`, which nothing in this pipeline provides; {}",
                                                title(placed.choice), need, providers_of(need)));
   }
@@ -108,6 +109,7 @@ void ComponentChecker::run_check(const Placed& placed, Wiring& wiring) {
   if (component.check) component.check(placed.choice.parameters, wiring);
   const bool silent = wiring.problems.empty();
   for (const Wiring::Problem& problem : wiring.problems) {
+    if (!placed.provided && problem.parameter.empty()) continue;  // no more than that, once again
     const Node* value = placed.node->value(problem.parameter);
     std::string remark;  // the parameter to blame is not there to be pointed at
     const auto& values = placed.choice.parameters.values();
