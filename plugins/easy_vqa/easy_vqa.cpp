@@ -235,7 +235,7 @@ class EasyVqa final : public blip3u::Dataset {
 constexpr blip3u::ParameterSpec parameters[] = {
     blip3u::text("path", "data/easy_vqa", "folder that the data set is unzipped to"),
     blip3u::integer("image_size", 64, 32, 256, "pixels a side at which the 64 x 64 pictures are used"),
-    blip3u::texts("held_out", "red triangle,teal circle,yellow rectangle,black triangle",
+    blip3u::texts("held_out", "red triangle,teal circle,yellow rectangle,black circle",
                   "pairs of colour and shape that generation is never trained on"),
     blip3u::boolean("mirrored", false, "train on the mirror image of every training picture too"),
     blip3u::boolean("fetch", true, "fetch the data set from PyPI (3 MB, checked by its hash) if it is not there"),

@@ -94,11 +94,27 @@ TEST_F(EasyVqaFolder, GivesImagesAtTheSizeAskedFor) {
   EXPECT_NEAR(small.mean().item<double>(), -0.5, 1.0 / 255);
 }
 
+TEST_F(EasyVqaFolder, TrainsOnMirrorImagesWhereAsked) {
+  const auto file = folder_.path() / "easy_vqa/data/train/images/0.png";
+  write_png(file, torch::linspace(-1, 1, 64).expand({3, 64, 64}));  // brighter to the right
+  const auto dataset = open({{"mirrored", true}, {"held_out", Texts{"red triangle"}}});
+  ASSERT_EQ(dataset->size(Split::train), 6);
+  EXPECT_EQ(dataset->size(Split::test), 1);
+  const auto mirrored = dataset->image(Split::train, 3);
+  EXPECT_GT(mirrored[0][0][0].item<double>(), 0.9);
+  EXPECT_TRUE(mirrored.equal(dataset->image(Split::train, 0).flip({2})));
+  EXPECT_EQ(dataset->example(Split::train, 3).caption, "a red triangle");
+  EXPECT_EQ(dataset->example(Split::train, 3).id, "0 mirrored");
+  EXPECT_FALSE(dataset->trains_generation(3));  // held out, like the picture itself
+  EXPECT_TRUE(dataset->trains_generation(4));
+}
+
 TEST_F(EasyVqaFolder, FingerprintFollowsWhatDecidesTheContent) {
   const auto before = open()->fingerprint();
   EXPECT_EQ(open()->fingerprint(), before);
   EXPECT_NE(open({{"image_size", std::int64_t{32}}})->fingerprint(), before);
   EXPECT_NE(open({{"held_out", Texts{"red triangle"}}})->fingerprint(), before);
+  EXPECT_NE(open({{"mirrored", true}})->fingerprint(), before);
   folder_.write("easy_vqa/data/test/questions.json", json{{"what is the gray shape?", "circle", 0}}.dump());
   EXPECT_NE(open()->fingerprint(), before);
 }
