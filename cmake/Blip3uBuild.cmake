@@ -36,15 +36,25 @@ if(BLIP3U_SANITIZE)
   string(APPEND BLIP3U_BUILD_STAMP "; sanitize ${BLIP3U_SANITIZE}")
 endif()
 
-# <torch/torch.h> costs 28 s a file without this. Every target reuses the one header, so all share its flags.
-file(WRITE "${PROJECT_BINARY_DIR}/pch/empty.cpp.in" "// Carries the precompiled header.\n")
+# Precompiled headers, each compiled once with the flags of all targets:
+#   torch  <torch/torch.h>, for plugins and the tests of their parts: 28 s a file without it; but it costs 8 s itself
+#   plain  what all else includes most, and of LibTorch only the tensor
+#   cli    the same and the command line
+set(_standard_headers <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <string> <vector>)
+set(_torch_headers <torch/torch.h>)
+set(_plain_headers <ATen/core/Tensor.h> <fmt/format.h> <nlohmann/json.hpp>)
+set(_cli_headers ${_plain_headers} <CLI/CLI.hpp>)
+file(WRITE "${PROJECT_BINARY_DIR}/pch/empty.cpp.in" "// Carries a precompiled header.\n")
 configure_file("${PROJECT_BINARY_DIR}/pch/empty.cpp.in" "${PROJECT_BINARY_DIR}/pch/empty.cpp" COPYONLY)
-add_library(blip3u_precompiled OBJECT "${PROJECT_BINARY_DIR}/pch/empty.cpp")
-target_link_libraries(blip3u_precompiled PRIVATE blip3u::torch)
-target_precompile_headers(blip3u_precompiled PRIVATE
-  <torch/torch.h> <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <string> <vector>)
+foreach(kind torch plain cli)
+  add_library(blip3u_precompiled_${kind} OBJECT "${PROJECT_BINARY_DIR}/pch/empty.cpp")
+  target_link_libraries(blip3u_precompiled_${kind} PRIVATE
+    blip3u::torch fmt::fmt-header-only nlohmann_json::nlohmann_json)
+  target_precompile_headers(blip3u_precompiled_${kind} PRIVATE ${_standard_headers} ${_${kind}_headers})
+endforeach()
 
-function(blip3u_use_precompiled target)
+# blip3u_use_precompiled(TARGET torch|plain|cli)
+function(blip3u_use_precompiled target kind)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL EXECUTABLE)  # the header was compiled with -fPIC, and would be refused by -fPIE
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
@@ -53,5 +63,5 @@ function(blip3u_use_precompiled target)
       target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/sanitizer_options.cpp")
     endif()
   endif()
-  target_precompile_headers(${target} REUSE_FROM blip3u_precompiled)
+  target_precompile_headers(${target} REUSE_FROM blip3u_precompiled_${kind})
 endfunction()

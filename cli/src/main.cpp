@@ -22,7 +22,7 @@ namespace {
 using blip3u::Fault;
 
 int fail(Fault fault, std::string_view message) {
-  fmt::print(stderr, "blip3u: {}\n", message);
+  std::fputs(fmt::format("blip3u: {}\n", message).c_str(), stderr);  // which may be closed, and must not throw
   return blip3u::interrupted() ? blip3u::interrupted_exit_code : static_cast<int>(fault);
 }
 
@@ -65,6 +65,8 @@ int run_action(const blip3u::Program& program) {
     return fail(Fault::runtime, fmt::format("LibTorch: {}", first_line(error.what_without_backtrace())));
   } catch (const std::exception& error) {
     return fail(Fault::runtime, first_line(error.what()));
+  } catch (...) {
+    return fail(Fault::plugin, "a plugin threw an object that is not a std::exception; report this to its author");
   }
 }
 

@@ -81,6 +81,7 @@ json describe(const PluginLibrary& library, const ComponentDescriptor& component
                  {"summary", component.summary},
                  {"provides", texts(component.provides)},
                  {"needs", texts(component.needs)},
+                 {"losses", texts(component.losses)},
                  {"parameters", json::array()},
                  {"library",
                   {{"name", library.name},
@@ -113,11 +114,48 @@ void print_component(const json& component) {
   const json& library = component.at("library");
   fmt::print("{} {}\n  {}\n", text(component, "kind"), text(component, "name"), text(component, "summary"));
   fmt::print("provides: {}\nneeds: {}\n", joined(component.at("provides")), joined(component.at("needs")));
+  if (!component.at("losses").empty()) fmt::print("losses: {}\n", joined(component.at("losses")));
   fmt::print("parameters:{}\n", component.at("parameters").empty() ? " none" : "");
   for (const json& parameter : component.at("parameters")) print_parameter(parameter);
   fmt::print("file: {}\nsha256: {}\nversion: {}\nlicense: {}\nbuild: {} (interface {})\n", text(library, "file"),
              text(library, "sha256"), text(library, "version"), text(library, "license"), text(library, "build"),
              library.at("interface_version").get<int>());
+}
+
+/// A section and a table for recipes/COMPONENTS.md.
+void print_markdown(const json& component) {
+  const auto text = [](const json& object, const char* key) { return object.at(key).get<std::string>(); };
+  fmt::print("\n## {} `{}`\n\n{}\n", text(component, "kind"), text(component, "name"), text(component, "summary"));
+  for (const char* key : {"provides", "needs", "losses"}) {
+    if (!component.at(key).empty()) fmt::print("- {}: {}\n", key, joined(component.at(key)));
+  }
+  if (component.at("parameters").empty()) {
+    fmt::print("- no parameters\n");
+    return;
+  }
+  fmt::print("\n| parameter | type | default | range | meaning |\n|---|---|---|---|---|\n");
+  for (const json& parameter : component.at("parameters")) {
+    const json &minimum = parameter.at("minimum"), &maximum = parameter.at("maximum");
+    std::string range = parameter.at("choices").empty() ? "" : joined(parameter.at("choices"));
+    if (!minimum.is_null()) range = "from " + minimum.dump();
+    if (!maximum.is_null()) range += (range.empty() ? "up to " : " to ") + maximum.dump();
+    fmt::print("| `{}` | {} | {} | {} | {} |\n", text(parameter, "name"), text(parameter, "type"),
+               parameter.at("required") ? "required" : "`" + parameter.at("default").dump() + "`", range,
+               text(parameter, "documentation"));
+  }
+}
+
+/// All components of all libraries, in the order of a recipe.
+json all_components(Registry& registry) {
+  json result = json::array();
+  for (const Kind kind : kinds) {
+    for (const std::string& name : registry.names(kind)) {
+      const PluginLibrary* const library = registry.library(name.substr(0, name.find('/')));
+      const CatalogEntry entry = registry.find(kind, name);
+      result.push_back(describe(*library, *entry.component, entry.library_hash));
+    }
+  }
+  return result;
 }
 
 /// Everything called `name`: a component, as one kind or several, or else all components of a library.
@@ -145,14 +183,23 @@ json inspected(Registry& registry, const std::string& name) {
                           suggest(name, std::vector<std::string>(known.begin(), known.end()), "components")));
 }
 
-int inspect(const Program& program, const std::string& name, bool as_json) {
+struct InspectOptions {
+  std::string name;
+  bool as_json = false, as_markdown = false;
+};
+
+int inspect(const Program& program, const InspectOptions& options) {
   Registry registry = open_registry(program);
-  const json found = inspected(registry, name);
-  if (as_json) {
+  const json found = options.name.empty() ? all_components(registry) : inspected(registry, options.name);
+  if (options.as_json) {
     fmt::print("{}\n", found.dump(2));
     return 0;
   }
   for (const json& component : found) {
+    if (options.as_markdown) {
+      print_markdown(component);
+      continue;
+    }
     if (&component != &found.front()) fmt::print("\n");
     print_component(component);
   }
@@ -168,19 +215,16 @@ void add_plugins(CLI::App& app, Program& program) {
   CLI::App* const list_verb = plugins->add_subcommand("list", "List the libraries, and why some failed to load");
   list_verb->callback([&program] { program.action = [&program] { return list(program); }; });
 
-  struct Options {
-    std::string name;
-    bool as_json = false;
-  };
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   CLI::App* const inspect_verb = plugins->add_subcommand("inspect", "Show a component's parameters and origin");
-  inspect_verb->add_option("name", options->name, "Component, e.g. clip or acme/heun, or library")
-      ->type_name("NAME")
-      ->required();
-  inspect_verb->add_flag("--json", options->as_json, "Print a JSON array");
-  inspect_verb->callback([options, &program] {
-    program.action = [options, &program] { return inspect(program, options->name, options->as_json); };
-  });
+  inspect_verb
+      ->add_option("name", options->name, "Component, e.g. clip or acme/heun, or library; without it, all components")
+      ->type_name("NAME");
+  CLI::Option* const as_json = inspect_verb->add_flag("--json", options->as_json, "Print a JSON array");
+  inspect_verb->add_flag("--markdown", options->as_markdown, "Print tables, as in recipes/COMPONENTS.md")
+      ->excludes(as_json);
+  inspect_verb->callback(
+      [options, &program] { program.action = [options, &program] { return inspect(program, *options); }; });
 }
 
 }  // namespace blip3u

@@ -57,7 +57,7 @@ void add_recipe_options(CLI::App& verb, const std::string& name, RecipeOptions& 
 std::filesystem::path run_recipe(const Program& program, const RecipeOptions& recipe, RunOptions options) {
   options.arguments = program.arguments;
   Registry registry = open_registry(program);
-  return run_recipe(load_recipe(recipe.file, recipe.overrides, registry), options);
+  return run_recipe(load_recipe(recipe.file, recipe.overrides, registry, program.plugin_folders), options);
 }
 
 void add_run_option(CLI::App& verb, std::filesystem::path& run) {

@@ -140,15 +140,15 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 std::string compare_runs(const std::vector<fs::path>& runs) {
   if (runs.empty()) throw Error(Fault::usage, "compare: name at least one run directory");
   std::vector<Column> columns;
-  std::vector<std::string> order;  // of scores, as they first appear
+  std::vector<std::string> names, references;  // of scores, as they first appear
   for (const auto& run : runs) {
     std::string name;
     auto settings = read_settings(run, name);
     std::map<std::string, Score> scores;
     for (const auto& task : read_task_records(run)) {
       for (const auto& score : task.scores) {
-        if (score.reference) continue;
-        if (std::ranges::find(order, score.name) == order.end()) order.push_back(score.name);
+        auto& known = score.reference ? references : names;
+        if (std::ranges::find(known, score.name) == known.end()) known.push_back(score.name);
         scores.emplace(score.name, score);
       }
     }
@@ -168,10 +168,12 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
     rows[0].push_back(column.runs.size() == 1 ? column.title
                                               : fmt::format("{} ({} seeds)", column.title, column.runs.size()));
   }
-  for (const auto& score : order) {
-    rows.emplace_back(1, score);
+  const auto add_row = [&](const std::string& score, const std::string& mark) {
+    rows.emplace_back(1, score + mark);
     for (const auto& column : columns) rows.back().push_back(cell(column, score));
-  }
+  };
+  for (const auto& score : names) add_row(score, "");
+  for (const auto& score : references) add_row(score, " (reference)");
   return aligned(rows) + "\nOne run: value [95 % interval]." +
          (several ? " Several seeds: mean [least, greatest].\n" : "\n");
 }

@@ -1,7 +1,6 @@
 #include "eval/report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -15,6 +14,7 @@
 #include "blip3u/error.h"
 #include "html.h"
 #include "io/files.h"
+#include "io/progress.h"
 #include "records.h"
 #include "training/run_directory.h"
 
@@ -38,13 +38,6 @@ std::string plain(const json& value) {
     return text;
   }
   return value.dump();
-}
-
-std::string seconds_text(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  const auto whole = std::llround(seconds);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
 std::vector<fs::path> pictures_in(const fs::path& folder) {
@@ -117,9 +110,9 @@ std::string figures(const std::vector<TaskRecord>& tasks) {
   return "<table><thead><tr><th>score</th><th class=\"number\">value, 95&nbsp;%</th><th>0 to "
          "1</th></tr></thead><tbody>\n" +
          rows +
-         "</tbody></table>\n<p class=\"soft\">Grey rows are references: floors, ceilings, and the scorer's own "
-         "accuracy "
-         "on real images. Dashed lines mark them in the bars; the pale band is the 95 % interval.</p>\n";
+         "</tbody></table>\n<p class=\"soft\">Grey rows are references: floors, ceilings, the scorer's own accuracy on "
+         "real images, and single held-out prompts. Dashed lines mark them in the bars; the pale band is the 95 % "
+         "interval.</p>\n";
 }
 
 std::string stages(const json& metrics, const json& manifest) {
@@ -135,7 +128,7 @@ std::string stages(const json& metrics, const json& manifest) {
     const auto time = seconds.is_object() ? seconds.find("stage " + name) : seconds.end();
     rows += fmt::format("<tr><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
                         escape(name), escape(plain(stage.value("steps", json()))),
-                        time != seconds.end() && time->is_number() ? seconds_text(time->get<double>()) : "&ndash;",
+                        time != seconds.end() && time->is_number() ? duration_text(time->get<double>()) : "&ndash;",
                         escape(losses));
   }
   if (rows.empty()) return {};
@@ -214,7 +207,7 @@ std::string manifest_table(const json& manifest) {
   for (const auto& [key, value] : manifest.items()) {
     if (key == "seconds" && value.is_object()) {
       for (const auto& [part, seconds] : value.items()) {
-        row("time of " + part, seconds.is_number() ? seconds_text(seconds.get<double>()) : plain(seconds));
+        row("time of " + part, seconds.is_number() ? duration_text(seconds.get<double>()) : plain(seconds));
       }
     } else if (key == "plugins" && value.is_array()) {
       for (const auto& plugin : value) {

@@ -1,6 +1,9 @@
-// Generation from the data set's prompts, judged by colour and shape, for seen and held-out prompts apart.
+// Generation from the data set's prompts, judged by colour and shape where all of them name one, for seen and held-out
+// prompts apart.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -10,7 +13,6 @@
 #include <ATen/ops/pdist.h>
 #include <fmt/format.h>
 
-#include "blip3u/error.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
 #include "blip3u/task.h"
@@ -51,13 +53,20 @@ class Generation final : public Task {
 
   Model::Ability needs() const override { return Model::Ability::generate; }
 
+  std::string missing_for(const Dataset& dataset) const override {
+    const auto prompts = dataset.prompts();
+    if (prompts.empty()) {
+      return "the data set has no prompts; give its test images captions, or take the task out of the recipe";
+    }
+    if (!plan(prompts, 0).empty()) return {};
+    return "images_seen and images_held_out leave nothing to make of the data set's prompts; raise one of the two";
+  }
+
   TaskResult evaluate(const TaskContext& context) override {
     const auto prompts = context.dataset.prompts();
     const auto expected = expected_shapes(prompts);
+    const bool judged = !expected.empty();
     const auto jobs = plan(prompts, derive_seed(context.seed, "generation"));
-    if (jobs.empty()) {
-      throw Error(Fault::usage, "task generation: images_seen and images_held_out leave nothing to make; raise one");
-    }
     std::vector<std::string> texts;
     std::vector<std::uint64_t> seeds;
     for (const auto& job : jobs) {
@@ -70,46 +79,45 @@ class Generation final : public Task {
     std::vector<ShapeReading> readings;
     std::vector<std::int64_t> shown(prompts.size(), 0);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-      const auto& job = jobs[i];
+      const auto& [prompt, seed] = jobs[i];
       const Tensor image = images[static_cast<std::int64_t>(i)];
-      readings.push_back(read_shape(image, protocol_));
-      const bool right = readings.back().found == expected[job.prompt];
-      result.items.push_back({.id = fmt::format("seed {}", job.seed),
-                              .input = texts[i],
-                              .output = to_text(readings.back()),
-                              .expected = to_text(expected[job.prompt]),
-                              .score = right ? 1.0 : 0.0});
-      if (shown[job.prompt]++ < shown_) {
-        result.images.push_back({.image = image.clone(),
-                                 .label = to_text(expected[job.prompt]) + (prompts[job.prompt].held_out ? " *" : ""),
-                                 .good = right});
+      std::string label = texts[i];
+      bool right = true;
+      if (judged) {
+        readings.push_back(read_shape(image, protocol_));
+        label = to_text(expected[prompt]);
+        right = readings.back().found == expected[prompt];
+        result.items.push_back({.id = fmt::format("seed {}", seed),
+                                .input = texts[i],
+                                .output = to_text(readings.back()),
+                                .expected = label,
+                                .score = right ? 1.0 : 0.0});
+      }
+      if (shown[prompt]++ < shown_) {
+        if (prompts[prompt].held_out) label += " *";
+        result.images.push_back({.image = image.clone(), .label = std::move(label), .good = right});
       }
     }
-    score_group(false, prompts, expected, jobs, readings, context.seed, result.scores);
-    score_group(true, prompts, expected, jobs, readings, context.seed, result.scores);
-    const auto truths = test_truths(context.dataset);
-    if (!truths.empty()) {
-      result.scores.push_back(scorer_reference("generation/scorer_on_real", context.dataset, truths, protocol_));
+    if (judged) {
+      score_group(false, prompts, expected, jobs, readings, context.seed, result.scores);
+      score_group(true, prompts, expected, jobs, readings, context.seed, result.scores);
+      const auto truths = test_truths(context.dataset);
+      if (!truths.empty()) {
+        result.scores.push_back(scorer_reference("generation/scorer_on_real", context.dataset, truths, protocol_));
+      }
     }
     score_diversity(images, jobs, context.seed, result.scores);
     return result;
   }
 
  private:
+  /// What each prompt asks for. None at all if the scorer cannot judge one of them: a score of the others would pass
+  /// for one of all.
   static std::vector<ColouredShape> expected_shapes(const std::vector<Prompt>& prompts) {
-    if (prompts.empty()) {
-      throw Error(Fault::usage, "task generation: the data set has no prompts; take the task out of the recipe");
-    }
     std::vector<ColouredShape> shapes;
     for (const auto& prompt : prompts) {
       const auto shape = parse_coloured_shape(prompt.text);
-      if (!shape) {
-        throw Error(Fault::usage,
-                    fmt::format("task generation: the scorer of shapes cannot judge the prompt '{}': it "
-                                "only knows prompts of one colour and one shape, such as 'a red triangle' "
-                                "of easy-vqa; take the task out of the recipe",
-                                prompt.text));
-      }
+      if (!shape) return {};
       shapes.push_back(*shape);
     }
     return shapes;
@@ -133,29 +141,37 @@ class Generation final : public Task {
     return jobs;
   }
 
-  /// The scores of seen or of held-out prompts, and those of the same images under each other's prompts: the floor.
+  /// The scores of seen or of held-out prompts; as references those of single held-out pairs, and that of the same
+  /// images under each other's prompts: the floor.
   void score_group(bool held_out, const std::vector<Prompt>& prompts, const std::vector<ColouredShape>& expected,
                    const std::vector<Job>& jobs, const std::vector<ShapeReading>& readings, std::uint64_t seed,
                    std::vector<Score>& scores) const {
     std::vector<std::size_t> members, shuffled;
+    std::vector<std::int64_t> clusters;  // whole prompts fail together
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       if (prompts[jobs[i].prompt].held_out != held_out) continue;
       members.push_back(i);
       shuffled.push_back(jobs[i].prompt);
+      clusters.push_back(static_cast<std::int64_t>(jobs[i].prompt));
     }
     if (members.empty()) return;
     const std::string name = held_out ? "generation/held_out" : "generation/seen";
     std::mt19937_64 engine(derive_seed(seed, name));
     for (auto left = shuffled.size(); left > 1; --left) std::swap(shuffled[left - 1], shuffled[engine() % left]);
     ShapeTally tally, floor;
+    std::map<std::string, ShapeTally> pairs;
     for (std::size_t i = 0; i < members.size(); ++i) {
-      tally.add(readings[members[i]], expected[jobs[members[i]].prompt]);
-      floor.add(readings[members[i]], expected[shuffled[i]]);
+      const auto& reading = readings[members[i]];
+      const auto& wanted = expected[jobs[members[i]].prompt];
+      tally.add(reading, wanted);
+      floor.add(reading, expected[shuffled[i]]);
+      if (held_out) pairs[to_text(wanted)].add(reading, wanted);
     }
-    const auto group = tally.scores(name, protocol_name(protocol_));
+    const std::string protocol = protocol_name(protocol_);
+    const auto group = tally.scores(name, protocol, clusters, derive_seed(derive_seed(seed, name), "interval"));
     scores.insert(scores.end(), group.begin(), group.end());
-    scores.push_back(
-        as_reference(share_score(name + "_shuffled", protocol_name(protocol_), floor.both(), floor.count())));
+    for (const auto& [pair, part] : pairs) scores.push_back(as_reference(part.score(name + ": " + pair, protocol)));
+    scores.push_back(as_reference(floor.score(name + "_shuffled", protocol)));
   }
 
   /// How different images of one prompt are. A deterministic objective such as regression has no diversity.

@@ -42,7 +42,8 @@ constexpr blip3u::ComponentDescriptor components[] = {
      .create = blip3u::eval::create_reconstruction},
     {.kind = blip3u::Kind::task,
      .name = "generation",
-     .summary = "Images made from the data set's prompts, judged by colour and shape, seen and held-out prompts apart.",
+     .summary = "Images made from the data set's prompts, judged by colour and shape where prompts name them, seen and "
+                "held-out prompts apart.",
      .parameters = generation_parameters,
      .create = blip3u::eval::create_generation},
 };

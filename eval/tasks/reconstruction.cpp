@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "blip3u/error.h"
+#include <ATen/TensorOperators.h>
+
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
 #include "blip3u/task.h"
@@ -27,6 +28,11 @@ class Reconstruction final : public Task {
 
   Model::Ability needs() const override { return Model::Ability::reconstruct; }
 
+  std::string missing_for(const Dataset& dataset) const override {
+    if (dataset.size(Split::test) > 0) return {};
+    return "the data set has no test images; set some apart, or take the task out of the recipe";
+  }
+
   TaskResult evaluate(const TaskContext& context) override {
     const auto& dataset = context.dataset;
     auto truths = test_truths(dataset);
@@ -34,10 +40,6 @@ class Reconstruction final : public Task {
     for (const auto& truth : truths) indices.push_back(truth.index);
     if (truths.empty()) {  // pictures of something else: only the pixels can be compared
       for (std::int64_t index = 0; index < dataset.size(Split::test); ++index) indices.push_back(index);
-    }
-    if (indices.empty()) {
-      throw Error(Fault::usage,
-                  "task reconstruction: the data set has no test images; take the task out of the recipe");
     }
     if (most_images_ > 0 && std::cmp_greater(indices.size(), most_images_)) {
       indices.resize(static_cast<std::size_t>(most_images_));

@@ -1,7 +1,6 @@
 #include "shape_judge.h"
 
 #include <algorithm>
-#include <utility>
 
 #include <ATen/ops/stack.h>
 
@@ -9,19 +8,37 @@
 
 namespace blip3u::eval {
 
+namespace {
+
+Score share_of(const std::string& name, const std::string& protocol, const std::vector<double>& right) {
+  return share_score(name, protocol, std::ranges::count(right, 1.0), static_cast<std::int64_t>(right.size()));
+}
+
+}  // namespace
+
 bool ShapeTally::add(const ShapeReading& reading, const ColouredShape& expected) {
-  ++count_;
-  if (!reading.found) return false;
-  if (reading.found->colour == expected.colour) ++colour_;
-  if (reading.found->shape == expected.shape) ++shape_;
-  const bool right = *reading.found == expected;
-  if (right) ++both_;
-  return right;
+  const bool colour = reading.found && reading.found->colour == expected.colour;
+  const bool shape = reading.found && reading.found->shape == expected.shape;
+  colour_.push_back(colour ? 1.0 : 0.0);
+  shape_.push_back(shape ? 1.0 : 0.0);
+  both_.push_back(colour && shape ? 1.0 : 0.0);
+  return colour && shape;
+}
+
+Score ShapeTally::score(const std::string& name, const std::string& protocol) const {
+  return share_of(name, protocol, both_);
 }
 
 std::vector<Score> ShapeTally::scores(const std::string& name, const std::string& protocol) const {
-  return {share_score(name, protocol, both_, count_), share_score(name + "_colour", protocol, colour_, count_),
-          share_score(name + "_shape", protocol, shape_, count_)};
+  return {score(name, protocol), share_of(name + "_colour", protocol, colour_),
+          share_of(name + "_shape", protocol, shape_)};
+}
+
+std::vector<Score> ShapeTally::scores(const std::string& name, const std::string& protocol,
+                                      const std::vector<std::int64_t>& clusters, std::uint64_t seed) const {
+  return {mean_score(name, protocol, both_, clusters, seed),
+          mean_score(name + "_colour", protocol, colour_, clusters, seed),
+          mean_score(name + "_shape", protocol, shape_, clusters, seed)};
 }
 
 std::string to_text(const ShapeReading& reading) { return reading.found ? to_text(*reading.found) : reading.reason; }
@@ -29,9 +46,11 @@ std::string to_text(const ShapeReading& reading) { return reading.found ? to_tex
 std::vector<Truth> test_truths(const Dataset& dataset) {
   std::vector<Truth> truths;
   for (std::int64_t index = 0; index < dataset.size(Split::test); ++index) {
-    if (const auto shape = parse_coloured_shape(dataset.example(Split::test, index).caption)) {
-      truths.push_back({index, *shape});
-    }
+    const auto& caption = dataset.example(Split::test, index).caption;
+    if (caption.empty()) continue;  // unknown
+    const auto shape = parse_coloured_shape(caption);
+    if (!shape) return {};
+    truths.push_back({index, *shape});
   }
   return truths;
 }
@@ -40,7 +59,7 @@ Score scorer_reference(const std::string& name, const Dataset& dataset, const st
                        ShapeProtocol protocol) {
   ShapeTally tally;
   for (const auto& [index, shape] : truths) tally.add(read_shape(dataset.image(Split::test, index), protocol), shape);
-  return as_reference(share_score(name, protocol_name(protocol), tally.both(), tally.count()));
+  return as_reference(tally.score(name, protocol_name(protocol)));
 }
 
 Tensor stack_images(const Dataset& dataset, const std::vector<std::int64_t>& indices) {

@@ -1,10 +1,8 @@
 // What the tasks that judge pictures of one coloured shape have in common.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,20 +17,27 @@ class ShapeTally {
   /// Returns whether both are right.
   bool add(const ShapeReading& reading, const ColouredShape& expected);
 
-  std::int64_t count() const { return count_; }
-  std::int64_t both() const { return both_; }
+  bool empty() const { return both_.empty(); }
 
-  /// NAME for both, NAME_colour and NAME_shape.
+  /// The share of pictures whose colour and shape are both right, with Wilson's interval.
+  Score score(const std::string& name, const std::string& protocol) const;
+
+  /// That, NAME_colour and NAME_shape, of pictures that are independent of each other.
   std::vector<Score> scores(const std::string& name, const std::string& protocol) const;
 
+  /// The same of pictures that are not: clusters[i] says to which cluster the picture added as number i belongs.
+  std::vector<Score> scores(const std::string& name, const std::string& protocol,
+                            const std::vector<std::int64_t>& clusters, std::uint64_t seed) const;
+
  private:
-  std::int64_t count_ = 0, both_ = 0, colour_ = 0, shape_ = 0;
+  std::vector<double> both_, colour_, shape_;  // of each picture: 1 if right, else 0
 };
 
 /// "red circle", or why there is nothing.
 std::string to_text(const ShapeReading&);
 
-/// The coloured shape of each test image whose caption names one.
+/// The coloured shape of each test image that has a caption. None at all if one caption names none: then the pictures
+/// are of something else, and a shape would be read into them.
 struct Truth {
   std::int64_t index;
   ColouredShape shape;

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "blip3u/error.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
 #include "blip3u/task.h"
@@ -87,6 +86,13 @@ class Vqa final : public Task {
 
   Model::Ability needs() const override { return Model::Ability::answer; }
 
+  std::string missing_for(const Dataset& dataset) const override {
+    for (std::int64_t image = 0; image < dataset.size(Split::test); ++image) {
+      if (!dataset.example(Split::test, image).questions.empty()) return {};
+    }
+    return "the data set has no test questions; give it some, or take the task out of the recipe";
+  }
+
   TaskResult evaluate(const TaskContext& context) override {
     struct Asked {
       std::int64_t image;
@@ -98,11 +104,6 @@ class Vqa final : public Task {
         if (most_questions_ > 0 && std::cmp_greater_equal(asked.size(), most_questions_)) break;
         asked.push_back({image, &question});
       }
-    }
-    if (asked.empty()) {
-      throw Error(
-          Fault::usage,
-          "task vqa: the data set has no test questions; take the task out of the recipe, or give it questions");
     }
 
     const BlindMajority blind(context.dataset);

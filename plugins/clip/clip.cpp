@@ -177,6 +177,7 @@ void check(const Parameters& values, Wiring& wiring) {
 }
 
 constexpr const char* provides[] = {"features", "text_embedding"};
+constexpr const char* losses[] = {"contrastive", "reconstruction"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::encoder,
@@ -185,6 +186,7 @@ constexpr ComponentDescriptor components[] = {
                 "for generation.",
      .provides = provides,
      .parameters = parameters,
+     .losses = losses,
      .check = check,
      .create = create<Clip>},
 };

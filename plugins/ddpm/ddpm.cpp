@@ -100,6 +100,7 @@ class Ddpm : public Sampler {
 
 void check(const Parameters& parameters, Wiring& wiring) {
   layers::check_continuous(wiring, "ddpm");
+  layers::check_guidance(parameters, wiring);
   if (parameters.integer("steps") > parameters.integer("train_steps")) {
     wiring.reject("steps", "sampling cannot take more steps than train_steps; lower steps or raise train_steps");
   }
@@ -119,6 +120,7 @@ constexpr ParameterSpec own_parameters[] = {
            "input is almost all noise; 0: none"),
 };
 constexpr auto parameters = layers::join(own_parameters, layers::guidance_parameters);
+constexpr const char* losses[] = {"noise", "velocity"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::sampler,
@@ -127,6 +129,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .parameters = parameters,
+     .losses = losses,
      .check = check,
      .create = create<Ddpm>}};
 

@@ -45,9 +45,15 @@ class FlowMatching : public Sampler {
   at::Device device_;
 };
 
+void check(const Parameters& parameters, Wiring& wiring) {
+  layers::check_continuous(wiring, "flow_matching");
+  layers::check_guidance(parameters, wiring);
+}
+
 constexpr const char* provides[] = {"sample"};
 constexpr const char* needs[] = {"predict"};
 constexpr auto parameters = layers::join(layers::flow_parameters, layers::guidance_parameters);
+constexpr const char* losses[] = {"flow"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::sampler,
@@ -56,7 +62,8 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .parameters = parameters,
-     .check = [](const Parameters&, Wiring& wiring) { layers::check_continuous(wiring, "flow_matching"); },
+     .losses = losses,
+     .check = check,
      .create = create<FlowMatching>}};
 
 }  // namespace

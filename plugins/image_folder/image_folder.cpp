@@ -75,7 +75,7 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
     const auto found = object.find(key);
     if (found == object.end() && !required) return {};
     if (found == object.end() || !found->is_string()) {
-      throw error("{}: \"{}\" must be a text in quotes", where, key);
+      throw error("{}: \"{}\" must be a text; write it in quotes", where, key);
     }
     return trimmed(found->get<std::string>());
   };
@@ -84,29 +84,34 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
   entry.example.caption = text(item, "caption", false);
   const fs::path file = fs::path(entry.example.id).lexically_normal();
   if (file.empty() || file.is_absolute() || *file.begin() == "..") {
-    throw error("{}: \"file\" is '{}', which is not inside the folder", where, entry.example.id);
+    throw error("{}: \"file\" is '{}', which is not inside the folder; move the picture there", where,
+                entry.example.id);
   }
-  if (!is_picture(file)) throw error("{}: '{}' is not a .png, .jpg or .jpeg", where, entry.example.id);
+  if (!is_picture(file))
+    throw error("{}: '{}' is not a .png, .jpg or .jpeg; convert it, or remove the line", where, entry.example.id);
   if (!fs::is_regular_file(folder / file)) {
     throw error("{}: there is no picture '{}'; add it or remove the line", where, (folder / file).string());
   }
   entry.example.id = file.string();
   if (const auto questions = item.find("questions"); questions != item.end()) {
-    if (!questions->is_array()) throw error("{}: \"questions\" must be a list", where);
+    if (!questions->is_array())
+      throw error("{}: \"questions\" is not a list; write [{{\"question\": \"...\", \"answer\": \"...\"}}]", where);
     for (const auto& question : *questions) {
-      if (!question.is_object()) throw error("{}: each of \"questions\" must be an object", where);
+      if (!question.is_object())
+        throw error("{}: one of \"questions\" is not an object; write {{\"question\": \"...\", \"answer\": \"...\"}}",
+                    where);
       entry.example.questions.push_back({text(question, "question", true), text(question, "answer", true)});
     }
   }
   if (item.contains("split")) {
     const auto split = text(item, "split", true);
     if (split != "train" && split != "test") {
-      throw error("{}: \"split\" is '{}', but must be train or test", where, split);
+      throw error("{}: \"split\" is '{}'; write train or test", where, split);
     }
     entry.split = split == "train" ? Split::train : Split::test;
   }
   if (entry.example.caption.empty() && entry.example.questions.empty()) {
-    throw error("{}: '{}' has neither a caption nor questions", where, entry.example.id);
+    throw error("{}: '{}' has neither a caption nor questions; add one, or remove the line", where, entry.example.id);
   }
   return entry;
 }
@@ -114,7 +119,7 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
 std::vector<Entry> read_list(const fs::path& folder) {
   const auto list = folder / list_name;
   std::ifstream stream(list);
-  if (!stream) throw error("{} cannot be read", list.string());
+  if (!stream) throw error("{} cannot be read; make it readable", list.string());
   std::vector<Entry> entries;
   std::map<std::string, std::size_t, std::less<>> lines;
   std::string line;
@@ -168,7 +173,8 @@ class ImageFolder final : public blip3u::Dataset {
       throw error("there is no folder {}; point data.path at a folder with pictures", folder.string());
     }
     auto entries = fs::exists(folder / list_name) ? read_list(folder) : read_text_files(folder);
-    if (entries.empty()) throw error("{} holds no .png, .jpg or .jpeg picture", folder.string());
+    if (entries.empty())
+      throw error("{} holds no .png, .jpg or .jpeg picture; point data.path at a folder that does", folder.string());
 
     const double test_share = parameters.number("test_share");
     std::array<std::vector<fs::path>, 2> files;

@@ -2,8 +2,6 @@
 // is asked for, so that a program that looks at no picture waits for none.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -12,6 +10,9 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 
 #include "blip3u/image.h"
 
@@ -35,16 +36,16 @@ class ImageStore {
   }
 
  private:
-  static Tensor pixels(const Tensor& bytes) { return bytes.to(torch::kFloat).div_(127.5).sub_(1.0); }
+  static Tensor pixels(const Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1.0); }
 
   Tensor load(std::int64_t index) const {
     Tensor image = read_image(files_[static_cast<std::size_t>(index)]);
     if (image.size(1) != image_size_ || image.size(2) != image_size_) image = resize_image(image, image_size_);
-    return image.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch::kByte);
+    return image.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(at::kByte);
   }
 
   void load_all() {
-    Tensor images = torch::empty({size(), 3, image_size_, image_size_}, torch::kByte);
+    Tensor images = at::empty({size(), 3, image_size_, image_size_}, at::kByte);
     std::atomic<std::int64_t> next = 0;
     std::exception_ptr failure;
     std::mutex failure_mutex;

@@ -21,4 +21,13 @@ inline void check_continuous(Wiring& wiring, const char* sampler) {
   }
 }
 
+/// Rejects guidance that has nothing to start from.
+inline void check_guidance(const Parameters& parameters, Wiring& wiring) {
+  if (parameters.number("guidance") == 1.0 || parameters.number("condition_dropout") > 0) return;
+  wiring.reject(
+      "guidance",
+      "it moves away from what the empty prompt gives, which condition_dropout: 0 never trains; set guidance: "
+      "1, or raise condition_dropout");
+}
+
 }  // namespace blip3u::layers

@@ -82,6 +82,7 @@ void check(const Parameters& values, Wiring& wiring) {
 
 constexpr const char* provides[] = {"images"};
 constexpr const char* needs[] = {"features"};
+constexpr const char* losses[] = {"reconstruction"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::decoder,
@@ -90,6 +91,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .parameters = parameters,
+     .losses = losses,
      .check = check,
      .create = create<PatchDecoder>},
 };

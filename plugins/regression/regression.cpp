@@ -35,6 +35,7 @@ class Regression : public Sampler {
 
 constexpr const char* provides[] = {"sample"};
 constexpr const char* needs[] = {"predict"};
+constexpr const char* losses[] = {"regression"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::sampler,
@@ -42,6 +43,7 @@ constexpr ComponentDescriptor components[] = {
      .summary = "Predicts the features at once under the mean squared error; the same image for every seed.",
      .provides = provides,
      .needs = needs,
+     .losses = losses,
      .check = [](const Parameters&, Wiring& wiring) { layers::check_continuous(wiring, "regression"); },
      .create = create<Regression>}};
 

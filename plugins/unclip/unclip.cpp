@@ -127,6 +127,7 @@ void check(const Parameters& values, Wiring& wiring) {
 
 constexpr const char* provides[] = {"images"};
 constexpr const char* needs[] = {"features"};
+constexpr const char* losses[] = {"flow"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::decoder,
@@ -135,6 +136,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .parameters = parameters,
+     .losses = losses,
      .check = check,
      .create = create<Unclip>},
 };

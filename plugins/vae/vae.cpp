@@ -114,6 +114,8 @@ void check_decoder(const Parameters& parameters, Wiring& wiring) {
 
 constexpr const char* features[] = {"features"};
 constexpr const char* images[] = {"images"};
+constexpr const char* encoder_losses[] = {"reconstruction", "kl"};
+constexpr const char* decoder_losses[] = {"reconstruction"};
 
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::encoder,
@@ -121,6 +123,7 @@ constexpr ComponentDescriptor components[] = {
      .summary = "Latents of a convolutional autoencoder with a normal prior (Kingma 2014; Rombach 2022).",
      .provides = features,
      .parameters = encoder_parameters,
+     .losses = encoder_losses,
      .check = check_encoder,
      .create = create<Vae>},
     {.kind = Kind::decoder,
@@ -129,6 +132,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = images,
      .needs = features,
      .parameters = decoder_parameters,
+     .losses = decoder_losses,
      .check = check_decoder,
      .create = create<VaeDecoder>},
 };

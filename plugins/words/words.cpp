@@ -45,6 +45,9 @@ std::vector<std::string> split_words(std::string_view text) {
   return words;
 }
 
+// 0, 1 and 2 are padding and the frame of a text; words come after the one for all unknown ones.
+constexpr std::int64_t pad = 0, unknown = 3, first_free = 4;
+
 class Words final : public blip3u::Tokenizer {
  public:
   Words(const blip3u::Parameters& parameters, const blip3u::BuildContext&)
@@ -120,7 +123,7 @@ class Words final : public blip3u::Tokenizer {
         throw Error(blip3u::Fault::plugin,
                     fmt::format("tokenizer words: id {} is outside the vocabulary of {}", id, vocabulary()));
       }
-      if (id == pad || id == begin || id == end) continue;
+      if (id == pad || id == frame().begin || id == frame().end) continue;
       if (!text.empty()) text += ' ';
       text += id == unknown ? unknown_text : words_[static_cast<std::size_t>(id - first_free)];
     }

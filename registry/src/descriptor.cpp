@@ -62,6 +62,7 @@ class Checker {
     if (!component.create) reject(what + " has no factory", "set `create` in its descriptor");
     strings(component.provides, "what " + what + " provides");
     strings(component.needs, "what " + what + " needs");
+    strings(component.losses, "the losses of " + what);
     std::set<std::string> seen;
     for (const ParameterSpec& spec : component.parameters) {
       name(spec.name, "parameter");

@@ -1,4 +1,4 @@
-// Nothing wrong with this one: parameters of every type, and one name as two kinds.
+// Nothing wrong with this one: parameters of every type, a loss, and one name as two kinds.
 #include "blip3u/plugin.h"
 
 namespace {
@@ -18,6 +18,7 @@ std::unique_ptr<Component> plain(const Parameters&, const BuildContext&) { retur
 
 constexpr const char* solvers[] = {"euler", "heun"};
 constexpr const char* capability[] = {"stream"};
+constexpr const char* losses[] = {"flow"};
 constexpr ParameterSpec parameters[] = {
     boolean("shift", true, "Whether to shift time."),
     integer("steps", 30, 1, 1000, "Steps of the solver."),
@@ -33,6 +34,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = capability,
      .needs = capability,
      .parameters = parameters,
+     .losses = losses,
      .create = plain},
     {.kind = Kind::decoder, .name = "sound", .summary = "A decoder for tests.", .create = plain},
     {.kind = Kind::task, .name = "other", .summary = "A task for tests.", .create = plain},

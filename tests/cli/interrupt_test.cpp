@@ -2,10 +2,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include <chrono>
 #include <fstream>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -30,15 +28,6 @@ class Interrupt : public ::testing::Test {
       if (word == name && status >> word) return std::stoul(word, nullptr, 16);
     }
     return 0;
-  }
-
-  template <class Condition>
-  static bool eventually(const Condition& condition) {
-    for (int i = 0; i < 3000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
   }
 
   void interrupt() {

@@ -1,4 +1,5 @@
 // `plugins list` and `plugins inspect`, with libraries copied to a folder of the test's own.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,11 @@ using ::testing::Not;
 
 class Plugins : public ::testing::Test {
  protected:
-  void add(const std::string& name) {
-    const auto file = std::filesystem::path(BLIP3U_BUILD_DIR) / "broken_plugins" / name / (name + ".so");
-    std::filesystem::copy_file(file, folder_.path() / (name + ".so"));
+  static std::filesystem::path built(const std::string& name) {
+    return std::filesystem::path(BLIP3U_BUILD_DIR) / "broken_plugins" / name / (name + ".so");
   }
+  std::filesystem::path library(const std::string& name) const { return folder_.path() / (name + ".so"); }
+  void add(const std::string& name) { std::filesystem::copy_file(built(name), library(name)); }
   Outcome plugins(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "plugins");
     return call(arguments, "/", {"BLIP3U_PLUGIN_PATH=" + folder_.path().string()});
@@ -38,7 +40,7 @@ TEST_F(Plugins, ListShowsLibrariesAndFailures) {
   EXPECT_THAT(outcome.err, IsEmpty());
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("sound"), HasSubstr("1.2.3"), HasSubstr("sampler: sound"), HasSubstr("decoder: sound"),
-                    HasSubstr("task: sound/other"), HasSubstr((folder_.path() / "sound.so").string())));
+                    HasSubstr("task: sound/other"), HasSubstr(library("sound").string())));
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("twins"), HasSubstr("FAILED"), HasSubstr("two components")));
 }
 
@@ -49,7 +51,7 @@ TEST_F(Plugins, TheProgramHasNoComponentsOfItsOwn) {
   const std::string before = plugins({"list"}).out;
   EXPECT_THAT(before, AllOf(HasSubstr("encoder: clip"), HasSubstr("sampler: flow_matching")));
   EXPECT_THAT(before, Not(HasSubstr("FAILED")));
-  std::filesystem::remove(folder_.path() / "clip.so");
+  std::filesystem::remove(library("clip"));
   const std::string after = plugins({"list"}).out;
   EXPECT_THAT(after,
               AllOf(Not(HasSubstr("encoder: clip")), Not(HasSubstr("/clip.so")), HasSubstr("sampler: flow_matching")));
@@ -69,7 +71,8 @@ TEST_F(Plugins, InspectAsJsonTellsEverything) {
   EXPECT_EQ(found[1]["kind"], "decoder");
   EXPECT_EQ(sampler["summary"], "A sampler for tests.");
   EXPECT_EQ(sampler["provides"], nlohmann::json({"stream"}));
-  EXPECT_EQ(sampler["library"]["file"], (folder_.path() / "sound.so").string());
+  EXPECT_EQ(sampler["losses"], nlohmann::json({"flow"}));
+  EXPECT_EQ(sampler["library"]["file"], library("sound").string());
   EXPECT_EQ(sampler["library"]["build"], BLIP3U_BUILD_STAMP);
   EXPECT_EQ(sampler["library"]["version"], "1.2.3");
   EXPECT_EQ(sampler["library"]["license"], "Apache-2.0");
@@ -93,7 +96,8 @@ TEST_F(Plugins, InspectForPeople) {
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("task sound/other\n"), HasSubstr("provides: nothing\n"),
                                  HasSubstr("parameters: none\n"), HasSubstr("version: 1.2.3\n")));
   EXPECT_THAT(plugins({"inspect", "sound"}).out,
-              HasSubstr("  steps (integer, default 30, from 1, to 1000)\n      Steps of the solver.\n"));
+              AllOf(HasSubstr("losses: flow\n"),
+                    HasSubstr("  steps (integer, default 30, from 1, to 1000)\n      Steps of the solver.\n")));
 }
 
 TEST_F(Plugins, InspectOfAnUnknownNameSuggests) {
@@ -104,17 +108,20 @@ TEST_F(Plugins, InspectOfAnUnknownNameSuggests) {
   EXPECT_THAT(outcome.err, HasSubstr("no plugin component `sond`; did you mean `sound`?"));
 }
 
-TEST_F(Plugins, ABrokenLibraryIsAPluginFault) {
+TEST_F(Plugins, ARunWithABrokenLibraryIsAPluginFault) {
   add("twins");
-  const Outcome outcome = plugins({"inspect", "twins/heun"});
-  EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err, HasSubstr("two components"));
+  const TemporaryFolder place("blip3u-cli-run");
+  const Outcome outcome = call({"run", BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml", "pipeline.sampler.plugin=twins/heun",
+                                "--plugins", folder_.path().string()},
+                               place.path());
+  expect_refusal(outcome, 3, "sampler `twins/heun`: " + library("twins").string() + ": has two components");
+  EXPECT_EQ(place.entries(), 0U);
 }
 
 TEST_F(Plugins, MoreFoldersByOption) {
   const TemporaryFolder more("blip3u-cli-more");
   add("sound");
-  std::filesystem::rename(folder_.path() / "sound.so", more.path() / "sound.so");
+  std::filesystem::rename(library("sound"), more.path() / "sound.so");
   EXPECT_THAT(plugins({"list"}).out, IsEmpty());
   EXPECT_THAT(plugins({"list", "--plugins", more.path().string()}).out, HasSubstr("sampler: sound"));
   add("sound");
@@ -123,6 +130,49 @@ TEST_F(Plugins, MoreFoldersByOption) {
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("/absent: no such plugin folder"));
 }
+
+/// What cannot be loaded: the libraries of tests/broken_plugins that are wrong before they are used, and three files.
+std::vector<std::string> unloadable() {
+  std::vector<std::string> names = {"dangling", "text", "truncated"};
+  for (const auto& source : std::filesystem::directory_iterator(BLIP3U_SOURCE_DIR "/tests/broken_plugins")) {
+    const std::string name = source.path().stem().string();
+    const bool loads = name == "sound" || name == "throwing";
+    if (source.path().extension() == ".cpp" && !loads) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class Unloadable : public Plugins, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override {
+    const std::filesystem::path file = library(GetParam());
+    if (GetParam() == "dangling") {
+      std::filesystem::create_symlink("nowhere.so", file);
+    } else if (GetParam() == "text") {
+      folder_.write("text.so", "#!/bin/sh\necho hello\n");
+    } else if (GetParam() == "truncated") {
+      std::filesystem::copy_file(built("sound"), file);
+      std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    } else {
+      add(GetParam());
+    }
+  }
+};
+
+TEST_P(Unloadable, IsAPluginFaultToInspectAndOneLineOfTheList) {
+  const Outcome inspected = plugins({"inspect", GetParam()});
+  const std::string begin = "blip3u: " + library(GetParam()).string() + ": ";
+  expect_refusal(inspected, 3, begin);
+  EXPECT_THAT(inspected.err.substr(begin.size()), HasSubstr("; ")) << "no word on how to mend it";
+  const Outcome listed = plugins({"list"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_THAT(listed.err, IsEmpty());
+  EXPECT_EQ(listed.out, GetParam() + "  FAILED  " + inspected.err.substr(std::string("blip3u: ").size()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Plugins, Unloadable, ::testing::ValuesIn(unloadable()),
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace blip3u::testing

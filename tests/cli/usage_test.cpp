@@ -1,5 +1,6 @@
 // The command line itself: help, versions, exit codes, and which stream gets what.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -7,6 +8,7 @@
 
 #include "blip3u/build_stamp.h"
 #include "cli/support.h"
+#include "io/support.h"
 
 namespace blip3u::testing {
 namespace {
@@ -20,15 +22,12 @@ const std::vector<std::vector<std::string>> verbs = {
     {"validate"}, {"compare"}, {"plugins"}, {"plugins", "list"}, {"plugins", "inspect"},
 };
 
-/// Expects one line on standard error, nothing on standard output, and the exit code.
+const std::string easy_vqa = BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml";
+const std::string on_easy_vqa = "base: " + easy_vqa + "\n";
+
 void expect_refused(const std::vector<std::string>& arguments, int code, const std::string& reason,
                     const std::filesystem::path& folder = "/") {
-  const Outcome outcome = call(arguments, folder);
-  EXPECT_EQ(outcome.code, code) << outcome.err;
-  EXPECT_THAT(outcome.out, IsEmpty());
-  EXPECT_THAT(outcome.err, StartsWith("blip3u: "));
-  EXPECT_THAT(outcome.err, HasSubstr(reason));
-  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
+  expect_refusal(call(arguments, folder), code, reason);
 }
 
 TEST(Usage, HelpIsAResult) {
@@ -106,11 +105,62 @@ TEST(Usage, AResultThatCannotBeWrittenIsAnError) {
   EXPECT_THAT(outcome.err, HasSubstr("standard output: cannot be written"));
 }
 
+TEST(Usage, AnErrorThatCannotBeSaidKeepsItsExitCode) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  EXPECT_EQ(exit_code(start({"run", "absent.yaml"}, folder.path(), {}, folder.path() / "out", "/dev/full")), 2);
+}
+
+TEST(Usage, PicturesThatCannotBeReadSayHowToMendIt) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  folder.write("empty.png", "");
+  folder.write("pointless.png", png_of_size(0, 0));
+  folder.write("huge.png", png_of_size(60000, 60000));
+  std::filesystem::copy_file(BLIP3U_TEST_DATA "/images/rgb.png", folder.path() / "cut.png");
+  std::filesystem::resize_file(folder.path() / "cut.png", 40);
+  const auto expect_unreadable = [&](const std::string& file, const std::string& reason) {
+    expect_refused({"infer", "--task", "image_classification", "--input_path", file}, 1, file + ": " + reason,
+                   folder.path());
+  };
+  expect_unreadable("missing.png", "cannot be opened: No such file or directory; check the path");
+  expect_unreadable("empty.png", "an empty file; replace it");
+  expect_unreadable("cut.png", "truncated or damaged PNG (its end is missing); replace the file");
+  expect_unreadable("pointless.png", "the picture is 0 x 0 pixels and so has no content; remove or replace it");
+  expect_unreadable("huge.png",
+                    "the picture is 60000 x 60000 pixels, more than the 16384 a side or 100 megapixels that are "
+                    "allowed; scale it down");
+}
+
+TEST(Usage, AWrongRecipeIsRefusedByEveryVerbAndLeavesNothing) {
+  const std::pair<std::string, std::string> recipes[] = {
+      {on_easy_vqa + "seed: 1\nseed: 2\n", "recipe.yaml:3:1: duplicate key `seed`"},
+      {"data: easy_vqa\ntokenizer: words\npipeline: {}\n", "recipe.yaml:1:1: missing key `name`"},
+      {on_easy_vqa + "seed: many\n", "recipe.yaml:2:7: `seed` must be a whole number"},
+      {on_easy_vqa + "seed: -1\n", "recipe.yaml:2:7: `seed` must be between 0 and"},
+      {on_easy_vqa + "tokenizer: word\n", "there is no tokenizer `word`; did you mean `words`?"},
+      {on_easy_vqa + "tokenizer: acme/words\n", "there is no tokenizer `acme/words`"},
+      {"name: {a: 1\n", "not YAML"},
+      {"", "recipe.yaml: is empty"},
+      {"base: recipe.yaml\n", "`base` goes in a circle"},
+  };
+  for (const auto& [recipe, reason] : recipes) {
+    const TemporaryFolder folder("blip3u-cli-usage");
+    folder.write("recipe.yaml", recipe);
+    for (const char* verb : {"validate", "run"}) {
+      SCOPED_TRACE(verb);
+      const Outcome outcome = call({verb, "recipe.yaml"}, folder.path());
+      EXPECT_EQ(outcome.code, 2) << outcome.err;
+      EXPECT_THAT(outcome.out, IsEmpty());
+      EXPECT_THAT(outcome.err, StartsWith("blip3u: recipe.yaml:"));
+      EXPECT_THAT(outcome.err, HasSubstr(reason));
+    }
+    EXPECT_EQ(folder.entries(), 1U);
+  }
+}
+
 TEST(Usage, ARecipeWhosePartsDoNotFitLeavesNothing) {
   const TemporaryFolder folder("blip3u-cli-usage");
-  const std::string base = "base: " BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml\n";
-  folder.write("decoder.yaml", base + "pipeline: {encoder: {grid: 8}, decoder: {tokens: 16}}\n");
-  folder.write("sampler.yaml", base + "pipeline: {denoiser: null}\n");
+  folder.write("decoder.yaml", on_easy_vqa + "pipeline: {encoder: {grid: 8}, decoder: {tokens: 16}}\n");
+  folder.write("sampler.yaml", on_easy_vqa + "pipeline: {denoiser: null}\n");
   const auto expect_no_run = [&](const std::string& file, const std::string& reason) {
     const Outcome outcome = call({"run", file}, folder.path());
     EXPECT_EQ(outcome.code, 2) << outcome.err;
@@ -125,12 +175,11 @@ TEST(Usage, ValidateReportsEveryFile) {
   const TemporaryFolder folder("blip3u-cli-usage");
   folder.write("one.yaml", "nonsense: 1\n");
   folder.write("two.yaml", "");
-  const std::string good = BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml";
-  const Outcome outcome = call({"validate", "one.yaml", good, "two.yaml", "absent.yaml"}, folder.path());
+  const Outcome outcome = call({"validate", "one.yaml", easy_vqa, "two.yaml", "absent.yaml"}, folder.path());
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_EQ(outcome.out, good + ": ok\n");
+  EXPECT_EQ(outcome.out, easy_vqa + ": ok\n");
   for (const char* file : {"one.yaml", "two.yaml", "absent.yaml"}) EXPECT_THAT(outcome.err, HasSubstr(file));
-  EXPECT_EQ(call({"validate", good}).code, 0);
+  EXPECT_EQ(call({"validate", easy_vqa}).code, 0);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
+#include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -17,6 +17,7 @@
 namespace blip3u {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 class ImageFolder : public testing::Test {
@@ -24,7 +25,7 @@ class ImageFolder : public testing::Test {
   void picture(const std::string& name, double value = 0.5) {
     const auto file = folder_.path() / name;
     std::filesystem::create_directories(file.parent_path());
-    write_png(file, torch::full({3, 10, 12}, value));
+    write_png(file, at::full({3, 10, 12}, value));
   }
 
   std::unique_ptr<Dataset> open(Changes changes = {}) {
@@ -33,8 +34,11 @@ class ImageFolder : public testing::Test {
     return make<Dataset>(Kind::dataset, "image_folder", changes);
   }
 
+  /// What opening the folder is refused with, which always says how to mend it.
   std::string failure(const Changes& changes = {}) {
-    return message_of([&] { open(changes); });
+    const std::string message = message_of([&] { open(changes); });
+    EXPECT_THAT(message, HasSubstr("; "));
+    return message;
   }
 
   TemporaryFolder folder_{"blip3u-image-folder"};
@@ -146,10 +150,11 @@ TEST_F(ImageFolder, SaysWhichLineIsWrong) {
 TEST_F(ImageFolder, NamesADamagedPicture) {
   folder_.write("a.png", "no picture");
   const auto dataset = open();
-  EXPECT_THAT(message_of([&] { dataset->image(Split::train, 0); }), HasSubstr("a.png"));
+  const auto message = [&] { return message_of([&] { dataset->image(Split::train, 0); }); };
+  EXPECT_THAT(message(), AllOf(HasSubstr("a.png: neither PNG nor JPEG"), HasSubstr("; ")));
   picture("a.png");
   std::filesystem::resize_file(folder_.path() / "a.png", 40);
-  EXPECT_THAT(message_of([&] { dataset->image(Split::train, 0); }), HasSubstr("a.png: truncated or damaged PNG"));
+  EXPECT_THAT(message(), AllOf(HasSubstr("a.png: truncated or damaged PNG"), HasSubstr("; ")));
 }
 
 TEST_F(ImageFolder, NeedsATrainingPicture) {

@@ -15,6 +15,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+constexpr std::int64_t padding = 0, unknown = 3;  // as the vocabulary of this tokenizer begins
+
 std::unique_ptr<Tokenizer> words(const Changes& changes = {}) {
   return make<Tokenizer>(Kind::tokenizer, "words", changes);
 }
@@ -45,16 +47,16 @@ TEST(Words, KeepWordsOfOtherScriptsWhole) {
 TEST(Words, MapTheUnknownAndSkipTheSpecial) {
   const auto tokenizer = words();
   tokenizer->fit({"red"});
-  EXPECT_THAT(tokenizer->encode("red zebra"), ElementsAre(4, Tokenizer::unknown));
-  EXPECT_EQ(tokenizer->decode({Tokenizer::begin, 4, Tokenizer::unknown, Tokenizer::end, Tokenizer::pad}),
-            "red <unknown>");
+  EXPECT_THAT(tokenizer->encode("red zebra"), ElementsAre(4, unknown));
+  const auto frame = tokenizer->frame();
+  EXPECT_EQ(tokenizer->decode({frame.begin, 4, unknown, frame.end, padding}), "red <unknown>");
   EXPECT_THAT(message_of([&] { tokenizer->decode({5}); }), HasSubstr("outside the vocabulary"));
 }
 
 TEST(Words, KeepTheMostFrequent) {
   const auto tokenizer = words({{"maximum_words", std::int64_t{1}}});
   tokenizer->fit({"a b b"});
-  EXPECT_THAT(tokenizer->encode("a b"), ElementsAre(Tokenizer::unknown, 4));
+  EXPECT_THAT(tokenizer->encode("a b"), ElementsAre(unknown, 4));
 }
 
 TEST(Words, ComeBackFromTheirText) {

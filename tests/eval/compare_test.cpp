@@ -21,7 +21,7 @@ std::string recipe(int seed, const std::string& sampler, int steps) {
   return "name: easy_vqa\nseed: " + std::to_string(seed) +
          "\noutput: runs\npipeline:\n  sampler:\n    plugin: " + sampler + "\n    " +
          (sampler == "ddpm" ? "prediction: v" : "shift: 1") +
-         "\nstages:\n  - name: encoder\n    steps: " + std::to_string(steps) + "\n    train: [encoder]\n";
+         "\ntraining:\n  - name: encoder\n    steps: " + std::to_string(steps) + "\n    train: [encoder]\n";
 }
 
 class Compare : public testing::Test {
@@ -44,8 +44,21 @@ TEST_F(Compare, GroupsSeedsAndNamesDifferences) {
   EXPECT_THAT(table, HasSubstr("| pipeline.sampler.plugin=ddpm "));  // and nothing of its other parameters
   EXPECT_THAT(table, Not(HasSubstr("prediction")));
   EXPECT_THAT(table, HasSubstr("0.800 [0.780, 0.820]"));  // one run's interval
-  EXPECT_THAT(table, HasSubstr("stages.encoder.steps=50"));
-  EXPECT_THAT(table, Not(HasSubstr("shuffled")));  // a reference
+  EXPECT_THAT(table, HasSubstr("training.encoder.steps=50"));
+}
+
+TEST_F(Compare, ShowsReferencesAfterTheScores) {
+  auto other = made_up_metrics(0.7);
+  other["tasks"][0]["scores"][0]["name"] = "generation/held_out";
+  other["tasks"][0]["scores"][1]["value"] = 0.07;
+  const auto table = compare_runs({run("a", recipe(1, "flow_matching", 600), made_up_metrics(0.9)),
+                                   run("b", recipe(2, "flow_matching", 600), other)});
+  const auto score = table.find("| generation/held_out "), reference = table.find("(reference)");
+  ASSERT_NE(score, std::string::npos);
+  ASSERT_NE(reference, std::string::npos);
+  EXPECT_LT(score, reference);  // although the first run names a reference before it
+  EXPECT_THAT(table, HasSubstr("| generation/seen_shuffled (reference) | 0.060 [0.050, 0.070] "));
+  EXPECT_THAT(table, Not(HasSubstr("| generation/seen (reference)")));
 }
 
 TEST_F(Compare, IsAnAlignedMarkdownTable) {
@@ -53,7 +66,7 @@ TEST_F(Compare, IsAnAlignedMarkdownTable) {
   std::istringstream stream(table);
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line) && !line.empty();) lines.push_back(line);
-  ASSERT_EQ(lines.size(), 3U);
+  ASSERT_EQ(lines.size(), 4U);
   for (const auto& line : lines) {
     EXPECT_EQ(line.size(), lines[0].size());
     EXPECT_EQ(std::ranges::count(line, '|'), 3);

@@ -1,13 +1,13 @@
 // Pictures of one coloured shape, drawn by the tests' own rules: 8 x 8 samples a pixel.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include <ATen/ATen.h>
 
 #include "eval/shapes.h"
 
@@ -18,8 +18,7 @@ struct Drawing {
   double centre_x, centre_y, width, height;  // in pixels
 };
 
-inline torch::Tensor draw(const Drawing& drawing, std::int64_t size = 64,
-                          std::array<float, 3> ground = {236, 240, 228}) {
+inline at::Tensor draw(const Drawing& drawing, std::int64_t size = 64, std::array<float, 3> ground = {236, 240, 228}) {
   constexpr std::array<std::array<float, 3>, 8> rgb = {
       {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {255, 255, 0}, {0, 128, 128}, {165, 42, 42}, {0, 0, 0}, {128, 128, 128}}};
   const auto& ink = rgb[drawing.what.colour];
@@ -42,11 +41,11 @@ inline torch::Tensor draw(const Drawing& drawing, std::int64_t size = 64,
       }
     }
   }
-  return torch::tensor(values).view({3, size, size});
+  return at::tensor(values).view({3, size, size});
 }
 
 /// A picture of easy-vqa's usual size and place.
-inline torch::Tensor draw(const ColouredShape& what) {
+inline at::Tensor draw(const ColouredShape& what) {
   return draw({.what = what, .centre_x = 30.3, .centre_y = 33.1, .width = 22.4, .height = 22.4});
 }
 

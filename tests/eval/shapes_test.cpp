@@ -1,5 +1,7 @@
 #include "eval/shapes.h"
 
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,12 +44,12 @@ TEST_P(BothProtocols, ReadAllColoursShapesSizesAndPlaces) {
 }
 
 TEST_P(BothProtocols, ReadNothingInAnEmptyPicture) {
-  const auto reading = read_shape(torch::full({3, 64, 64}, 0.8), GetParam());
+  const auto reading = read_shape(at::full({3, 64, 64}, 0.8), GetParam());
   EXPECT_FALSE(reading.found);
   EXPECT_EQ(reading.reason, "no object");
 }
 
-TEST_P(BothProtocols, RefuseWhatIsNoPicture) { EXPECT_THROW(read_shape(torch::zeros({64, 64}), GetParam()), Error); }
+TEST_P(BothProtocols, RefuseWhatIsNoPicture) { EXPECT_THROW(read_shape(at::zeros({64, 64}), GetParam()), Error); }
 
 TEST(Coverage, ReadsSmallPictures) {
   for (std::size_t colour = 0; colour < shape_colours.size(); ++colour) {
@@ -59,33 +61,33 @@ TEST(Coverage, ReadsSmallPictures) {
 }
 
 TEST(Coverage, BearsBlur) {
-  const auto kernel = torch::tensor({1.0F, 4.0F, 6.0F, 4.0F, 1.0F}) / 16;
-  const auto filter = torch::outer(kernel, kernel).expand({3, 1, 5, 5});
+  const auto kernel = at::tensor({1.0F, 4.0F, 6.0F, 4.0F, 1.0F}) / 16;
+  const auto filter = at::outer(kernel, kernel).expand({3, 1, 5, 5});
   const std::vector<std::int64_t> one = {1, 1}, none = {0, 0};
   for (std::size_t shape = 0; shape < shape_names.size(); ++shape) {
     for (const double side : {12.0, 16.5, 24.0}) {
       const Drawing drawing{.what = {6, shape}, .centre_x = 30.2, .centre_y = 25.7, .width = side, .height = side};
-      auto blurred = torch::constant_pad_nd(draw(drawing).unsqueeze(0), {2, 2, 2, 2}, 0.85);
-      blurred = torch::conv2d(blurred, filter, torch::Tensor(), one, none, one, 3)[0];
+      auto blurred = at::constant_pad_nd(draw(drawing).unsqueeze(0), {2, 2, 2, 2}, 0.85);
+      blurred = at::conv2d(blurred, filter, at::Tensor(), one, none, one, 3)[0];
       EXPECT_EQ(read_shape(blurred, ShapeProtocol::coverage).found, drawing.what) << to_text(drawing.what) << side;
     }
   }
 }
 
 TEST(Coverage, BearsMildNoise) {
-  auto generator = torch::make_generator<torch::CPUGeneratorImpl>(3);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
   for (std::size_t shape = 0; shape < shape_names.size(); ++shape) {
     const ColouredShape what{2, shape};
-    const auto noisy = (draw(what) + 0.05 * torch::randn({3, 64, 64}, generator)).clamp(-1, 1);
+    const auto noisy = (draw(what) + 0.05 * at::randn({3, 64, 64}, generator)).clamp(-1, 1);
     EXPECT_EQ(read_shape(noisy, ShapeProtocol::coverage).found, what) << to_text(what);
   }
 }
 
 TEST(Coverage, RejectsNoise) {
-  auto generator = torch::make_generator<torch::CPUGeneratorImpl>(4);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(4);
   for (int i = 0; i < 20; ++i) {
-    EXPECT_FALSE(read_shape(torch::rand({3, 64, 64}, generator) * 2 - 1, ShapeProtocol::coverage).found);
-    const auto speckled = torch::where(torch::rand({64, 64}, generator) < 0.05, -1.0, 0.8).expand({3, 64, 64});
+    EXPECT_FALSE(read_shape(at::rand({3, 64, 64}, generator) * 2 - 1, ShapeProtocol::coverage).found);
+    const auto speckled = at::where(at::rand({64, 64}, generator) < 0.05, -1.0, 0.8).expand({3, 64, 64});
     EXPECT_FALSE(read_shape(speckled, ShapeProtocol::coverage).found);
   }
 }
@@ -93,13 +95,13 @@ TEST(Coverage, RejectsNoise) {
 TEST(Coverage, RejectsTwoObjects) {
   auto left = draw({.what = {0, 0}, .centre_x = 16, .centre_y = 32, .width = 20, .height = 20});
   const auto right = draw({.what = {0, 0}, .centre_x = 48, .centre_y = 32, .width = 20, .height = 20});
-  const auto reading = read_shape(torch::min(left, right), ShapeProtocol::coverage);
+  const auto reading = read_shape(at::min(left, right), ShapeProtocol::coverage);
   EXPECT_FALSE(reading.found);
   EXPECT_THAT(reading.reason, testing::HasSubstr("scattered"));
 }
 
 TEST(Coverage, RejectsWhatHasNoShape) {  // an L
-  auto picture = torch::full({3, 64, 64}, 0.8);
+  auto picture = at::full({3, 64, 64}, 0.8);
   picture.slice(1, 10, 54).slice(2, 10, 18).fill_(-1);
   picture.slice(1, 46, 54).slice(2, 10, 54).fill_(-1);
   const auto reading = read_shape(picture, ShapeProtocol::coverage);

@@ -1,7 +1,7 @@
 // The tasks, loaded as a plugin and given a model whose answers are known.
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cstdint>
 #include <functional>
@@ -24,13 +24,15 @@ namespace {
 
 ColouredShape pair(std::size_t i) { return {i / shape_names.size() % shape_colours.size(), i % shape_names.size()}; }
 
+std::string caption(std::size_t i) { return "a " + to_text(pair(i)); }
+
 /// 24 test and 24 training images, one of each pair, each with two questions.
 class Pairs : public Dataset {
  public:
   Pairs() {
     for (std::size_t i = 0; i < 24; ++i) {
       examples_.push_back({.id = std::to_string(i),
-                           .caption = "a " + to_text(pair(i)),
+                           .caption = caption(i),
                            .questions = {{"what color is the shape?", shape_colours[pair(i).colour]},
                                          {"is there a circle?", pair(i).shape == 0 ? "yes" : "no"}}});
     }
@@ -43,18 +45,44 @@ class Pairs : public Dataset {
   bool trains_generation(std::int64_t) const override { return true; }
   std::vector<std::string> classes() const override {
     std::vector<std::string> captions;
-    for (const auto& example : examples_) captions.push_back(example.caption);
+    for (std::size_t i = 0; i < 24; ++i) captions.push_back(caption(i));
     return captions;
   }
   std::vector<Prompt> prompts() const override {
     std::vector<Prompt> prompts;
-    for (std::size_t i = 0; i < 24; ++i) prompts.push_back({examples_[i].caption, i % 6 == 0});
+    for (std::size_t i = 0; i < 24; ++i) prompts.push_back({caption(i), i % 6 == 0});
     return prompts;
   }
   std::string fingerprint() const override { return "pairs"; }
 
- private:
+ protected:
   std::vector<Example> examples_;
+};
+
+/// Pairs whose first image has another caption.
+class FirstCaptioned : public Pairs {
+ public:
+  explicit FirstCaptioned(const std::string& text) { examples_[0].caption = text; }
+};
+
+/// Images of which nothing is known.
+class Wordless : public Pairs {
+ public:
+  Wordless() {
+    for (auto& example : examples_) example = {.id = example.id, .caption = {}, .questions = {}};
+  }
+};
+
+/// Training images alone.
+class Untested : public Pairs {
+ public:
+  std::int64_t size(Split split) const override { return split == Split::train ? 24 : 0; }
+};
+
+/// Two prompts, of which the scorer of shapes knows the second.
+class Sentences : public Pairs {
+ public:
+  std::vector<Prompt> prompts() const override { return {{"a dog on a lawn", false}, {"a red circle", true}}; }
 };
 
 /// Does everything right, except for what each test breaks.
@@ -63,7 +91,7 @@ class Oracle : public Model {
   std::string missing_for(Ability) const override { return {}; }
 
   Tensor classify(const Tensor& images, const std::vector<std::string>& captions) override {
-    auto scores = torch::zeros({images.size(0), static_cast<std::int64_t>(captions.size())});
+    auto scores = at::zeros({images.size(0), static_cast<std::int64_t>(captions.size())});
     for (std::int64_t i = 0; i < images.size(0); ++i) {
       auto found = *read_shape(images[i], ShapeProtocol::coverage).found;
       if (always_red) found.colour = 0;
@@ -87,16 +115,19 @@ class Oracle : public Model {
                   const std::function<void(std::int64_t, std::int64_t)>&) override {
     std::vector<Tensor> images;
     for (const auto& prompt : prompts) {
-      auto what = *parse_coloured_shape(prompt);
-      if (always_red) what.colour = 0;
-      images.push_back(draw(what));
+      if (auto what = parse_coloured_shape(prompt)) {
+        if (always_red) what->colour = 0;
+        images.push_back(draw(*what));
+      } else {  // black and white in turn
+        images.push_back(at::full({3, 64, 64}, images.size() % 2 == 0 ? -1.0 : 1.0));
+      }
     }
     generated = prompts;
     generated_seeds = seeds;
-    return torch::stack(images);
+    return at::stack(images);
   }
   Tensor reconstruct(const Tensor& images, const std::vector<std::uint64_t>&) override {
-    return always_red ? torch::full_like(images, 0.8) : images.clone();
+    return always_red ? at::full_like(images, 0.8) : images.clone();
   }
 
   bool always_red = false;
@@ -104,15 +135,25 @@ class Oracle : public Model {
   std::vector<std::uint64_t> generated_seeds;
 };
 
-TaskResult run(const std::string& name, Model& model, const Dataset& dataset,
-               const std::map<std::string, ParameterValue>& changes = {}) {
+using Changes = std::map<std::string, ParameterValue>;  // of parameters
+
+std::unique_ptr<Component> make_task(const std::string& name, const Changes& changes) {
   static Registry registry({BLIP3U_PLUGIN_FOLDER});
   const auto entry = registry.find(Kind::task, "tasks/" + name);
   if (entry.component == nullptr) throw Error("no such task");
   auto parameters = Parameters::defaults(entry.component->parameters);
   for (const auto& [key, value] : changes) parameters.set(key, value);
-  const auto component = entry.component->create(parameters, {});
+  return entry.component->create(parameters, {});
+}
+
+TaskResult run(const std::string& name, Model& model, const Dataset& dataset, const Changes& changes = {}) {
+  const auto component = make_task(name, changes);
   return dynamic_cast<Task&>(*component).evaluate({.model = model, .dataset = dataset, .seed = 5, .progress = {}});
+}
+
+std::string missing(const std::string& name, const Dataset& dataset, const Changes& changes = {}) {
+  const auto component = make_task(name, changes);
+  return dynamic_cast<const Task&>(*component).missing_for(dataset);
 }
 
 const Score& score(const TaskResult& result, const std::string& name) {
@@ -160,6 +201,14 @@ TEST(Classification, ScoresPairColourAndShape) {
   EXPECT_DOUBLE_EQ(score(result, "classification/most_frequent_class").value, 1.0 / 24);
 }
 
+TEST(Classification, LeavesOutImagesOfUnknownClass) {
+  Oracle model;
+  const auto result = run("classification", model, FirstCaptioned(""));
+  EXPECT_EQ(score(result, "classification").count, 23);
+  EXPECT_EQ(score(result, "classification").value, 1.0);
+  EXPECT_EQ(result.items.size(), 23U);
+}
+
 TEST(Reconstruction, ScoresShapesAndPixels) {
   Oracle model;
   const auto perfect = run("reconstruction", model, Pairs());
@@ -173,6 +222,32 @@ TEST(Reconstruction, ScoresShapesAndPixels) {
   EXPECT_EQ(score(empty, "reconstruction").value, 0.0);
   EXPECT_EQ(score(empty, "reconstruction/scorer_on_real").value, 1.0);
   EXPECT_GT(score(empty, "reconstruction/absolute_error").value, 0.0);
+}
+
+TEST(Reconstruction, LeavesOutImagesWithoutCaption) {
+  Oracle model;
+  const auto result = run("reconstruction", model, FirstCaptioned(""));
+  EXPECT_EQ(score(result, "reconstruction").count, 23);
+  EXPECT_EQ(score(result, "reconstruction/scorer_on_real").count, 23);
+  EXPECT_EQ(score(result, "reconstruction/absolute_error").count, 23);
+}
+
+TEST(Reconstruction, ComparesOnlyPixelsWhereCaptionsNameNoShape) {
+  Oracle model;
+  model.always_red = true;  // which decodes every image to one grey
+  const Wordless wordless;
+  const FirstCaptioned photo("a photo of a lawn");
+  double expected = 0;
+  for (std::int64_t i = 0; i < 24; ++i) {
+    expected += (wordless.image(Split::test, i) - 0.8).abs().mean().item<double>() / 2 / 24;
+  }
+  for (const Dataset* dataset : std::vector<const Dataset*>{&wordless, &photo}) {
+    const auto result = run("reconstruction", model, *dataset);
+    ASSERT_EQ(result.scores.size(), 1U);
+    EXPECT_EQ(result.scores[0].name, "reconstruction/absolute_error");
+    EXPECT_EQ(result.scores[0].count, 24);
+    EXPECT_NEAR(result.scores[0].value, expected, 1e-5);
+  }
 }
 
 TEST(Generation, ScoresSeenAndHeldOutApart) {
@@ -209,22 +284,83 @@ TEST(Generation, SeesWrongColours) {
   EXPECT_EQ(score(result, "generation/seen_shape").value, 1.0);
 }
 
-class Sentences : public Pairs {
- public:
-  std::vector<Prompt> prompts() const override { return {{"a dog on a lawn", false}}; }
-  std::vector<std::string> classes() const override { return {}; }
-};
-
-TEST(Tasks, SayWhatTheyCannotJudge) {
+// The oracle that draws everything red is right for 2 of 20 seen prompts and 1 of 4 held-out ones, always for the whole
+// prompt. Drawing prompts again then gives binomial numbers of right ones, whose quantiles at 2.5 % and 97.5 % are 0
+// and 5 of 20, 0 and 3 of 4, however many images each prompt has.
+TEST(Generation, DrawsWholePromptsForItsIntervals) {
   Oracle model;
-  try {
-    run("generation", model, Sentences());
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("a dog on a lawn"));
-    EXPECT_THAT(error.what(), testing::HasSubstr("easy-vqa"));
+  model.always_red = true;
+  for (const std::int64_t each : {1, 5}) {
+    const auto result = run("generation", model, Pairs(), {{"images_seen", 20 * each}, {"images_held_out", 4 * each}});
+    for (const std::string part : {"", "_colour"}) {
+      const auto& seen = score(result, "generation/seen" + part);
+      EXPECT_DOUBLE_EQ(seen.low, 0);
+      EXPECT_DOUBLE_EQ(seen.high, 5.0 / 20);
+      EXPECT_EQ(seen.interval, "clustered bootstrap");
+      const auto& held_out = score(result, "generation/held_out" + part);
+      EXPECT_DOUBLE_EQ(held_out.low, 0);
+      EXPECT_DOUBLE_EQ(held_out.high, 3.0 / 4);
+    }
+    EXPECT_EQ(score(result, "generation/seen").count, 20 * each);
   }
-  EXPECT_THROW(run("classification", model, Sentences()), Error);
+}
+
+TEST(Generation, NamesTheHeldOutPairThatFails) {
+  Oracle model;
+  model.always_red = true;
+  const auto result =
+      run("generation", model, Pairs(), {{"images_seen", std::int64_t{20}}, {"images_held_out", std::int64_t{40}}});
+  // Wilson's interval of all of n or none of n ends at n / (n + z^2) or z^2 / (n + z^2).
+  const double square = 1.959964 * 1.959964;
+  const auto& right = score(result, "generation/held_out: red circle");
+  EXPECT_EQ(right.value, 1.0);
+  EXPECT_NEAR(right.low, 10 / (10 + square), 1e-6);
+  const auto& wrong = score(result, "generation/held_out: blue circle");
+  EXPECT_EQ(wrong.value, 0.0);
+  EXPECT_NEAR(wrong.high, square / (10 + square), 1e-6);
+  EXPECT_EQ(wrong.count, 10);
+  EXPECT_EQ(wrong.interval, "wilson");
+  EXPECT_TRUE(wrong.reference);
+  EXPECT_THROW(score(result, "generation/seen: green circle"), Error);
+}
+
+TEST(Generation, ShowsWhatItCannotJudge) {
+  Oracle model;
+  const auto result =
+      run("generation", model, Sentences(), {{"images_seen", std::int64_t{4}}, {"images_held_out", std::int64_t{2}}});
+  ASSERT_EQ(result.scores.size(), 1U);
+  EXPECT_EQ(result.scores[0].name, "generation/diversity");
+  // Of the six pairs among two black and two white images four differ, by the full range; two red circles do not.
+  EXPECT_DOUBLE_EQ(result.scores[0].value, 4.0 / 7);
+  EXPECT_TRUE(result.items.empty());
+  ASSERT_EQ(result.images.size(), 6U);
+  EXPECT_EQ(result.images[0].label, "a dog on a lawn");
+  EXPECT_EQ(result.images[5].label, "a red circle *");
+  for (const auto& image : result.images) EXPECT_TRUE(image.good);
+}
+
+TEST(Tasks, SayWhatTheDataSetLacks) {
+  using testing::HasSubstr;
+  for (const char* name : {"vqa", "classification", "reconstruction", "generation"}) {
+    EXPECT_EQ(missing(name, Pairs()), "") << name;
+  }
+  EXPECT_THAT(missing("vqa", Untested()), HasSubstr("no test questions"));
+  EXPECT_THAT(missing("vqa", Wordless()), HasSubstr("no test questions"));
+  EXPECT_THAT(missing("reconstruction", Untested()), HasSubstr("no test images"));
+  EXPECT_EQ(missing("reconstruction", Wordless()), "");
+  EXPECT_THAT(missing("classification", Untested()), HasSubstr("no test image is captioned"));
+  EXPECT_THAT(missing("classification", Wordless()), HasSubstr("no test image is captioned"));
+  EXPECT_EQ(missing("generation", Sentences()), "");
+  EXPECT_THAT(missing("generation", Pairs(), {{"images_seen", std::int64_t{0}}, {"images_held_out", std::int64_t{0}}}),
+              HasSubstr("images_held_out"));
+
+  class Silent : public Pairs {
+   public:
+    std::vector<std::string> classes() const override { return {}; }
+    std::vector<Prompt> prompts() const override { return {}; }
+  };
+  EXPECT_THAT(missing("classification", Silent()), HasSubstr("no classes"));
+  EXPECT_THAT(missing("generation", Silent()), HasSubstr("no prompts"));
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "io/array_cache.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <thread>
 
 #include "io/files.h"
 #include "support.h"
@@ -22,23 +25,23 @@ class Cache : public testing::Test {
 
 TEST_F(Cache, RoundTrip) {
   EXPECT_FALSE(cache.load("key").has_value());
-  const Tensor features = torch::arange(24, torch::kFloat).view({2, 3, 4}).transpose(1, 2);
-  const Tensor codes = torch::tensor({std::int64_t{1} << 50, std::int64_t{-3}});
+  const Tensor features = at::arange(24, at::kFloat).view({2, 3, 4}).transpose(1, 2);
+  const Tensor codes = at::tensor({std::int64_t{1} << 50, std::int64_t{-3}});
   cache.save("key", features);
   cache.save("codes", codes);
-  cache.save("empty", torch::zeros({0, 3}));
+  cache.save("empty", at::zeros({0, 3}));
   EXPECT_TRUE(cache.load("key")->equal(features));
   EXPECT_TRUE(cache.load("codes")->equal(codes));
   EXPECT_EQ(cache.load("empty")->sizes(), at::IntArrayRef({0, 3}));
   cache.save("key", features + 1);
   EXPECT_TRUE(cache.load("key")->equal(features + 1));
   EXPECT_THAT(warnings, IsEmpty());
-  EXPECT_THROW(cache.save("bool", torch::ones(2, torch::kBool)), Error);
+  EXPECT_THROW(cache.save("bool", at::ones({2}, at::kBool)), Error);
   EXPECT_EQ(read_text(file).substr(512, 8), "\x89HDF\r\n\x1a\n") << "other programs find HDF5 after the user block";
 }
 
 TEST_F(Cache, DamageIsReportedAndCountsAsAbsent) {
-  cache.save("key", torch::ones({10, 3}));
+  cache.save("key", at::ones({10, 3}));
   const std::string whole = read_text(file);
   std::size_t count = 0;
   const auto expect_absent = [&](const std::string& content) {
@@ -54,18 +57,32 @@ TEST_F(Cache, DamageIsReportedAndCountsAsAbsent) {
     altered[place] = static_cast<char>(altered[place] ^ 1);
     expect_absent(altered);
   }
-  cache.save("key", torch::zeros(2));
-  EXPECT_TRUE(cache.load("key")->equal(torch::zeros(2)));
+  cache.save("key", at::zeros({2}));
+  EXPECT_TRUE(cache.load("key")->equal(at::zeros({2})));
 }
 
 TEST_F(Cache, DiskThatFillsUp) {
   std::string message;
   {
     const FullDisk disk(20000);
-    message = message_of([&] { cache.save("key", torch::ones(100000)); });
+    message = message_of([&] { cache.save("key", at::ones({100000})); });
   }
   EXPECT_THAT(message, HasSubstr("key.h5: cannot be written: File too large"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "cache"));
+}
+
+TEST_F(Cache, NoSpaceLeftLeavesTheOldFile) {
+  cache.save("key", at::ones({3}));
+  expect_no_space_for(file, [&] { cache.save("key", at::zeros({3})); });
+  EXPECT_TRUE(cache.load("key")->equal(at::ones({3})));
+}
+
+TEST_F(Cache, TheSameArraysMakeTheSameFile) {
+  const std::vector<Column> columns = {{"loss", {0.5, 0.25}}};
+  write_series(folder / "first.h5", columns);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5 counts time in seconds
+  write_series(folder / "second.h5", columns);
+  EXPECT_EQ(read_text(folder / "first.h5"), read_text(folder / "second.h5"));
 }
 
 TEST_F(Cache, Series) {

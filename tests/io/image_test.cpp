@@ -1,6 +1,8 @@
 #include "blip3u/image.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
 #include "io/files.h"
 #include "support.h"
@@ -8,28 +10,30 @@
 namespace blip3u {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::filesystem::path data(const std::string& name) {
   return std::filesystem::path(BLIP3U_TEST_DATA) / "images" / name;
 }
 
-Tensor pixels(const Tensor& image) { return image.add(1).mul(127.5).round().to(torch::kInt); }
+Tensor pixels(const Tensor& image) { return image.add(1).mul(127.5).round().to(at::kInt); }
 
 // The patterns of tests/data/make_images.py.
-Tensor rgb_pattern() { return torch::arange(36, torch::kInt).mul(7).remainder(256).view({3, 4, 3}).permute({2, 0, 1}); }
-Tensor grey_pattern() { return torch::arange(12, torch::kInt).mul(20).view({1, 3, 4}).expand({3, 3, 4}); }
+Tensor rgb_pattern() { return at::arange(36, at::kInt).mul(7).remainder(256).view({3, 4, 3}).permute({2, 0, 1}); }
+Tensor grey_pattern() { return at::arange(12, at::kInt).mul(20).view({1, 3, 4}).expand({3, 3, 4}); }
 
 TEST(Image, ReadsWhatPillowWrote) {
   EXPECT_TRUE(pixels(read_image(data("rgb.png"))).equal(rgb_pattern()));
   EXPECT_TRUE(pixels(read_image(data("grey.png"))).equal(grey_pattern()));
   EXPECT_TRUE(pixels(read_image(data("grey16.png"))).equal(grey_pattern()));
 
-  const Tensor index = torch::arange(12).view({3, 4}).remainder(3);
-  const Tensor palette = torch::stack({index.eq(0), index.eq(1), index.eq(2)}).to(torch::kInt).mul(255);
+  const Tensor index = at::arange(12).view({3, 4}).remainder(3);
+  const Tensor palette = at::stack({index.eq(0), index.eq(1), index.eq(2)}).to(at::kInt).mul(255);
   EXPECT_TRUE(pixels(read_image(data("palette.png"))).equal(palette));
 
-  const Tensor alpha = torch::tensor({255.0, 128.0, 0.0, 51.0}).div(255).view({1, 1, 4});
+  const Tensor alpha = at::tensor({255.0, 128.0, 0.0, 51.0}).div(255).view({1, 1, 4});
   const Tensor on_white = rgb_pattern() * alpha + 255 * (1 - alpha);
   EXPECT_LT((read_image(data("alpha.png")).add(1).mul(127.5) - on_white).abs().max().item<double>(), 1e-3);
 }
@@ -37,21 +41,21 @@ TEST(Image, ReadsWhatPillowWrote) {
 TEST(Image, ReadsJpeg) {
   const Tensor image = read_image(data("gradient.jpg")).add(1).mul(127.5);
   ASSERT_EQ(image.sizes(), at::IntArrayRef({3, 24, 32}));
-  const Tensor red = torch::arange(32).mul(8).view({1, 32}).expand({24, 32});
-  const Tensor green = torch::arange(24).mul(10).view({24, 1}).expand({24, 32});
+  const Tensor red = at::arange(32).mul(8).view({1, 32}).expand({24, 32});
+  const Tensor green = at::arange(24).mul(10).view({24, 1}).expand({24, 32});
   EXPECT_LT((image[0] - red).abs().mean().item<double>(), 4);  // lossy
   EXPECT_LT((image[1] - green).abs().mean().item<double>(), 4);
   EXPECT_LT((image[2] - 60).abs().mean().item<double>(), 6);
 }
 
 TEST(Image, RoundTrip) {
-  const Tensor image = torch::arange(3 * 5 * 7).view({3, 5, 7}).mul(2).to(torch::kFloat).div(127.5).sub(1);
+  const Tensor image = at::arange(3 * 5 * 7).view({3, 5, 7}).mul(2).to(at::kFloat).div(127.5).sub(1);
   const TemporaryFolder folder;
   write_png(folder / "picture.png", image);
-  EXPECT_TRUE(torch::allclose(read_image(folder / "picture.png"), image, 0, 1e-6));
+  EXPECT_TRUE(at::allclose(read_image(folder / "picture.png"), image, 0, 1e-6));
   const Tensor beyond = decode_image(encode_png(image * 9), "picture");
-  EXPECT_TRUE(torch::allclose(beyond, (image * 9).clamp(-1, 1), 0, 1 / 127.5));
-  EXPECT_THROW(encode_png(torch::zeros({1, 4, 4})), Error);
+  EXPECT_TRUE(at::allclose(beyond, (image * 9).clamp(-1, 1), 0, 1 / 127.5));
+  EXPECT_THROW(encode_png(at::zeros({1, 4, 4})), Error);
 }
 
 TEST(Image, TruncatedAnywhereIsAnError) {
@@ -60,7 +64,7 @@ TEST(Image, TruncatedAnywhereIsAnError) {
     for (std::size_t length = 0; length<whole.size(); length += whole.size()> 300 ? 7 : 1) {
       if (std::string(name).ends_with(".jpg") && length + 2 >= whole.size()) continue;  // only its end mark is lost
       const std::string message = message_of([&] { decode_image(std::string_view(whole).substr(0, length), "cut.x"); });
-      EXPECT_THAT(message, HasSubstr("cut.x: ")) << name << " cut at " << length;
+      EXPECT_THAT(message, AllOf(StartsWith("cut.x: "), HasSubstr("; "))) << name << " cut at " << length;
     }
   }
 }
@@ -76,53 +80,67 @@ TEST(Image, AlteredBytesNeverCrash) {
   }
 }
 
-std::string big_endian(std::uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
-  return bytes;
-}
-
-/// A PNG of a stated size, sound in all but its content.
-std::string png_of_size(std::uint32_t width, std::uint32_t height) {
-  const auto chunk = [](const std::string& type, const std::string& content) {
-    return big_endian(static_cast<std::uint32_t>(content.size())) + type + content + big_endian(crc32(type + content));
-  };
-  return std::string("\x89PNG\r\n\x1a\n", 8) +
-         chunk("IHDR", big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5)) + chunk("IDAT", "x") +
-         chunk("IEND", "");
+/// The header of tests/data/images/gradient.jpg with other sides, before the same content.
+std::string jpeg_of_size(std::uint16_t width, std::uint16_t height) {
+  std::string jpeg = read_text(data("gradient.jpg"));
+  const std::size_t frame = jpeg.find("\xFF\xC0");
+  EXPECT_NE(frame, std::string::npos);
+  return jpeg.replace(frame + 5, 4, big_endian(height).substr(2) + big_endian(width).substr(2));
 }
 
 TEST(Image, ImpossibleSizes) {
   const auto message = [](std::uint32_t width, std::uint32_t height) {
-    return message_of([&] { decode_image(png_of_size(width, height), "odd.png"); });
+    std::string said = message_of([&] { decode_image(png_of_size(width, height), "odd.png"); });
+    EXPECT_THAT(said, AllOf(StartsWith("odd.png: "), HasSubstr("; ")));
+    return said;
   };
-  EXPECT_THAT(message(0, 0), HasSubstr("odd.png: the picture is 0 x 0 pixels and so has no content"));
+  EXPECT_THAT(message(0, 0), HasSubstr("the picture is 0 x 0 pixels and so has no content"));
   EXPECT_THAT(message(5, 0), HasSubstr("5 x 0 pixels"));
-  EXPECT_THAT(message(60000, 60000), HasSubstr("odd.png: the picture is 60000 x 60000 pixels, more than the 16384"));
+  EXPECT_THAT(message(60000, 60000), HasSubstr("the picture is 60000 x 60000 pixels, more than the 16384"));
   EXPECT_THAT(message(1, 60000), HasSubstr("1 x 60000 pixels, more than"));
   EXPECT_THAT(message(16000, 16000), HasSubstr("100 megapixels"));
   EXPECT_THAT(message(0xFFFFFFFF, 0xFFFFFFFF), HasSubstr("more than"));
   EXPECT_THAT(message(4, 4), HasSubstr("truncated or damaged PNG"));
+  EXPECT_THAT(
+      message_of([] { decode_image(jpeg_of_size(60000, 60000), "odd.jpg"); }),
+      AllOf(HasSubstr("odd.jpg: the picture is 60000 x 60000 pixels, more than"), HasSubstr("; scale it down")));
+}
 
-  std::string jpeg = read_text(data("gradient.jpg"));
-  const std::size_t frame = jpeg.find("\xFF\xC0");
-  ASSERT_NE(frame, std::string::npos);
-  jpeg.replace(frame + 5, 4, "\xEA\x60\xEA\x60");  // 60,000 x 60,000
-  EXPECT_THAT(message_of([&] { decode_image(jpeg, "odd.jpg"); }), HasSubstr("60000 x 60000 pixels, more than"));
+/// Adds up the memory that this thread's tensors take while it is the thread's debug information.
+struct MemoryCounter : c10::MemoryReportingInfoBase {
+  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
+    if (size > 0) bytes += size;  // what is freed comes as negative sizes
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  std::int64_t bytes = 0;
+};
+
+TEST(Image, NoMemoryIsTakenForAPictureThatIsTooLarge) {
+  const auto bytes_for = [](const std::string& content) {
+    const auto counter = std::make_shared<MemoryCounter>();
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, counter);
+    message_of([&] { decode_image(content, "x"); });
+    return counter->bytes;
+  };
+  EXPECT_EQ(bytes_for(png_of_size(60000, 60000)), 0);
+  EXPECT_EQ(bytes_for(jpeg_of_size(60000, 60000)), 0);
+  EXPECT_GE(bytes_for(read_text(data("gradient.jpg"))), 24 * 32 * 3) << "what is taken is not counted";
 }
 
 TEST(Image, OtherFiles) {
-  EXPECT_THAT(message_of([] { decode_image("GIF89a and so on", "a.gif"); }), HasSubstr("a.gif: neither PNG nor JPEG"));
-  EXPECT_THAT(message_of([] { decode_image("", "b.png"); }), HasSubstr("b.png: an empty file"));
-  EXPECT_THAT(message_of([] { read_image("/nowhere/c.png"); }), HasSubstr("/nowhere/c.png: cannot be opened"));
+  EXPECT_THAT(message_of([] { decode_image("GIF89a and so on", "a.gif"); }),
+              HasSubstr("a.gif: neither PNG nor JPEG, by its first bytes; convert it"));
+  EXPECT_THAT(message_of([] { decode_image("", "b.png"); }), HasSubstr("b.png: an empty file; replace it"));
+  EXPECT_THAT(message_of([] { read_image("/nowhere/c.png"); }),
+              AllOf(HasSubstr("/nowhere/c.png: cannot be opened"), HasSubstr("; check the path")));
 }
 
 TEST(Image, Resize) {
-  const Tensor image = torch::rand({3, 6, 10}).mul(2).sub(1);
+  const Tensor image = at::rand({3, 6, 10}).mul(2).sub(1);
   EXPECT_TRUE(resize_image(image, 6).equal(image.narrow(2, 2, 6)));
   EXPECT_EQ(resize_image(image, 4).sizes(), at::IntArrayRef({3, 4, 4}));
   // Halving by antialiased bicubic: a kernel of 8 taps, a = -0.5, as Pillow's.
-  Tensor step = torch::full({3, 16, 16}, -1.0);
+  Tensor step = at::full({3, 16, 16}, -1.0);
   step.narrow(2, 8, 8).fill_(1);
   const Tensor half = resize_image(step, 8);
   const auto cubic = [](double x) {
@@ -144,10 +162,16 @@ TEST(Image, DiskThatFillsUp) {
   std::string message;
   {
     const FullDisk disk(100);
-    message = message_of([&] { write_png(folder / "noise.png", torch::rand({3, 64, 64})); });
+    message = message_of([&] { write_png(folder / "noise.png", at::rand({3, 64, 64})); });
   }
   EXPECT_THAT(message, HasSubstr("File too large"));
   EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(Image, NoSpaceLeftLeavesTheOldFile) {
+  const TemporaryFolder folder;
+  write_png(folder / "picture.png", at::zeros({3, 4, 4}));
+  expect_no_space_for(folder / "picture.png", [&] { write_png(folder / "picture.png", at::ones({3, 4, 4})); });
 }
 
 }  // namespace

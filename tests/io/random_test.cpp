@@ -3,7 +3,11 @@
 #include <cmath>
 #include <set>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/linear.h>
 
 #include "blip3u/module_component.h"
 #include "blip3u/random.h"
@@ -68,7 +72,7 @@ struct Net : torch::nn::Module {
     parts->push_back("words", torch::nn::Embedding(50, 40));
     parts->push_back("up", torch::nn::ConvTranspose2d(torch::nn::ConvTranspose2dOptions(16, 2, 4).stride(2)));
     rest = register_module("rest", parts);
-    scale = register_parameter("scale", torch::full({3}, 7.0));
+    scale = register_parameter("scale", at::full({3}, 7.0));
   }
 };
 

@@ -36,6 +36,17 @@ TEST(Layers, RmsNormEqualsPython) {
   EXPECT_LT(largest_difference(norm(data["rms_norm.x"]), data["rms_norm.y"]), 1e-5);
 }
 
+TEST(Layers, RmsNormAddsItsEpsilonToTheMeanSquare) {
+  auto data = fixtures();
+  layers::RMSNorm norm(24);
+  set(*norm, "weight", data["rms_norm.weight"]);
+  const Tensor small = data["rms_norm.x"] * 1e-3;  // mean squares of about 9e-6, of which the epsilon is a tenth
+  const Tensor exact = small.to(at::kDouble);
+  const Tensor expected =
+      exact / (exact.square().mean(-1, /*keepdim=*/true) + 1e-6).sqrt() * data["rms_norm.weight"].to(at::kDouble);
+  EXPECT_LT(largest_difference(norm(small).to(at::kDouble), expected), 1e-5);
+}
+
 TEST(Layers, SwigluEqualsPython) {
   auto data = fixtures();
   layers::SwiGLU swiglu(12, 20);

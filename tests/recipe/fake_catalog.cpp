@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-
-#include "blip3u/error.h"
+#include <stdexcept>
 
 namespace recipe_test {
 
@@ -45,6 +44,7 @@ constexpr const char* features[] = {"features"};
 constexpr const char* session[] = {"session"};
 constexpr const char* predict[] = {"predict"};
 constexpr const char* times[] = {"uniform", "logit_normal"};
+constexpr const char* clip_losses[] = {"contrastive", "reconstruction"};
 
 constexpr blip3u::ParameterSpec shapes_parameters[] = {integer("image_size", 64, 8, 256, "pixels a side"),
                                                        texts("held_out", "red circle, blue square", "captions"),
@@ -73,6 +73,8 @@ void check_clip(const Parameters& parameters, Wiring& wiring) {
 
 void check_pixels(const Parameters&, Wiring& wiring) { wiring.features = {.tokens = 64, .width = 192, .groups = {}}; }
 
+void check_hasty(const Parameters&, Wiring&) { throw std::runtime_error("not so fast"); }
+
 void check_gpt(const Parameters&, Wiring& wiring) { wiring.backbone_width = 96; }
 
 void check_decoder(const Parameters& parameters, Wiring& wiring) {
@@ -96,6 +98,7 @@ const std::vector<Known>& all() {
         .summary = "",
         .parameters = shapes_parameters,
         .check = check_shapes}},
+      {"mute", {.kind = Kind::dataset, .name = "mute", .summary = ""}},
       {"words", {.kind = Kind::tokenizer, .name = "words", .summary = ""}},
       {"clip",
        {.kind = Kind::encoder,
@@ -103,10 +106,12 @@ const std::vector<Known>& all() {
         .summary = "",
         .provides = features,
         .parameters = clip_parameters,
+        .losses = clip_losses,
         .check = check_clip}},
       {"pixels", {.kind = Kind::encoder, .name = "pixels", .summary = "", .provides = features, .check = check_pixels}},
       {"mute", {.kind = Kind::encoder, .name = "mute", .summary = "", .provides = features}},
       {"gpt", {.kind = Kind::backbone, .name = "gpt", .summary = "", .provides = session, .check = check_gpt}},
+      {"mute", {.kind = Kind::backbone, .name = "mute", .summary = "", .provides = session}},
       {"dit", {.kind = Kind::denoiser, .name = "dit", .summary = "", .provides = predict, .needs = session}},
       {"mlp", {.kind = Kind::denoiser, .name = "mlp", .summary = "", .provides = predict, .needs = session}},
       {"flow_matching",
@@ -119,6 +124,7 @@ const std::vector<Known>& all() {
        {.kind = Kind::sampler, .name = "ddpm", .summary = "", .needs = predict, .parameters = sampler_parameters}},
       {"acme/heun",
        {.kind = Kind::sampler, .name = "heun", .summary = "", .needs = predict, .parameters = heun_parameters}},
+      {"hasty", {.kind = Kind::sampler, .name = "hasty", .summary = "", .check = check_hasty}},
       {"unclip",
        {.kind = Kind::decoder,
         .name = "unclip",
@@ -160,7 +166,7 @@ std::vector<std::string> FakeCatalog::names(Kind kind) {
 }
 
 void FakeCatalog::add_folder(const std::filesystem::path& folder) {
-  if (folder == "nowhere") throw blip3u::Error(blip3u::Fault::plugin, "nowhere: no such plugin folder");
+  if (folder.filename() == "nowhere") throw blip3u::Error(blip3u::Fault::plugin, "nowhere: no such plugin folder");
   folders.push_back(folder.string());
 }
 
@@ -195,15 +201,17 @@ blip3u::Recipe RecipeTest::load(const std::string& text, const std::vector<std::
   return blip3u::load_recipe(write(text), overrides, catalog);
 }
 
-std::string RecipeTest::refusal(const std::string& text, const std::vector<std::string>& overrides) {
-  return file_refusal(write(text), overrides);
+std::string RecipeTest::refusal(const std::string& text, const std::vector<std::string>& overrides,
+                                blip3u::Fault fault) {
+  return file_refusal(write(text), overrides, fault);
 }
 
-std::string RecipeTest::file_refusal(const std::string& file, const std::vector<std::string>& overrides) {
+std::string RecipeTest::file_refusal(const std::string& file, const std::vector<std::string>& overrides,
+                                     blip3u::Fault fault) {
   try {
     blip3u::load_recipe(file, overrides, catalog);
   } catch (const blip3u::Error& error) {
-    fault = error.fault();
+    EXPECT_EQ(error.fault(), fault) << error.what();
     return error.what();
   }
   return {};

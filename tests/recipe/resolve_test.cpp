@@ -1,4 +1,6 @@
 // What a good recipe becomes: values, wiring, the resolved text and the hash.
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,9 +22,12 @@ class Resolve : public RecipeTest {
     EXPECT_EQ(again.hash, recipe.hash);
     EXPECT_EQ(again.prompt_template, recipe.prompt_template);
     EXPECT_EQ(again.data.parameters.values(), recipe.data.parameters.values());
+    ASSERT_EQ(again.pipeline.encoder.has_value(), recipe.pipeline.encoder.has_value());
+    if (recipe.pipeline.encoder) {
+      EXPECT_EQ(again.pipeline.encoder->loss_weights, recipe.pipeline.encoder->loss_weights);
+    }
     ASSERT_EQ(again.stages.size(), recipe.stages.size());
     for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
-      EXPECT_EQ(again.stages[i].loss_weights, recipe.stages[i].loss_weights);
       EXPECT_EQ(again.stages[i].learning_rate, recipe.stages[i].learning_rate);
     }
   }
@@ -49,6 +54,7 @@ pipeline:
     width: 128
     temperature: 0.07
     reconstruct: false
+    loss_weights: {contrastive: 1, reconstruction: 1}
   backbone:
     plugin: gpt
   denoiser:
@@ -78,7 +84,6 @@ training:
     average_decay: 0
     word_dropout: 0
     checkpoint_every: 200
-    loss_weights: {}
   - name: denoiser
     objective: generate
     train: [denoiser]
@@ -92,7 +97,6 @@ training:
     average_decay: 0
     word_dropout: 0
     checkpoint_every: 200
-    loss_weights: {}
 evaluation:
   - plugin: tasks/vqa
     limit: 0
@@ -117,12 +121,13 @@ TEST_F(Resolve, AwkwardValuesReadBackExactly) {
                                    "device: cuda:1\nseed: 9007199254740992\n"
                                    "templates: {prompt: \"a \\\"b\\\" \\\\ \\t\\n # {prompt}: é 😀 \\x7f\\x01\"}");
   const auto recipe = load(text, {"training.0.learning_rate=0.1", "training.1.learning_rate=1.2345678901234567e-7",
-                                  "training.0.weight_decay=1e22", "training.0.loss_weights={\"a: b\": 0.3, 7: 1e-300}",
+                                  "training.0.weight_decay=1e22", "pipeline.encoder.loss_weights={contrastive: 1e-300}",
                                   "data.folder='010'", "data.held_out=['', true, 'x y']"});
   EXPECT_EQ(recipe.prompt_template, "a \"b\" \\ \t\n # {prompt}: é 😀 \x7f\x01");
   EXPECT_EQ(recipe.stages[1].learning_rate, 1.2345678901234567e-7);
-  EXPECT_EQ(recipe.stages[0].loss_weights.at("7"), 1e-300);
-  EXPECT_THAT(recipe.plugin_folders, ElementsAre("a, b", "null", "x-y", "-z"));
+  EXPECT_EQ(recipe.pipeline.encoder->loss_weights.at("contrastive"), 1e-300);
+  const auto absolute = [](const char* folder) { return std::filesystem::absolute(folder).string(); };
+  EXPECT_THAT(recipe.plugin_folders, ElementsAre(absolute("a, b"), absolute("null"), absolute("x-y"), absolute("-z")));
   expect_round_trip(recipe);
 }
 
@@ -140,11 +145,13 @@ TEST_F(Resolve, HashTellsWhatDecidesTheResult) {
   const std::string hash = load(good_recipe).hash;
   EXPECT_EQ(hash.size(), 64U);
   for (const char* same : {"name=other", "output=elsewhere", "plugin_folders=[more]", "pipeline.sampler.steps=20",
-                           "seed=0", "pipeline.encoder=clip", "pipeline.encoder.plugin=clip/clip"}) {
+                           "seed=0", "pipeline.encoder=clip", "pipeline.encoder.plugin=clip/clip",
+                           "pipeline.encoder.loss_weights={reconstruction: 1}"}) {
     EXPECT_EQ(load(good_recipe, {same}).hash, hash) << same;
   }
   for (const char* other : {"seed=1", "pipeline.sampler.steps=21", "training.0.steps=101", "pipeline.denoiser=mlp",
-                            "templates.prompt=draw {prompt}", "evaluation=[]", "pipeline.decoder=null", "device=cpu"}) {
+                            "templates.prompt=draw {prompt}", "evaluation=[]", "pipeline.decoder=null", "device=cpu",
+                            "pipeline.encoder.loss_weights={reconstruction: 0.5}"}) {
     EXPECT_NE(load(good_recipe, {other}).hash, hash) << other;
   }
   catalog.hash_suffix = "-rebuilt";

@@ -20,12 +20,14 @@ struct Draft {
   const char* choices[2] = {"a", "b"};
   ParameterSpec parameters[2] = {integer("size", 4, 1, 8, "How large."), text("mode", "a", "Which one.", choices)};
   const char* provides[1] = {"stream"};
+  const char* losses[1] = {"contrast"};
   ComponentDescriptor components[2] = {
       {.kind = Kind::encoder,
        .name = "one",
        .summary = "One.",
        .provides = provides,
        .parameters = parameters,
+       .losses = losses,
        .create = plain},
       {.kind = Kind::decoder, .name = "one", .summary = "Other kind.", .create = plain}};
   PluginDescriptor plugin{interface_version, sizeof(PluginDescriptor), BLIP3U_BUILD_STAMP, "acme", "1.0", "MIT",
@@ -70,6 +72,7 @@ TEST(Descriptor, ChecksComponents) {
   expect_refused([](Draft& d) { d.components[0].summary = nullptr; }, "summary of component `one`");
   expect_refused([](Draft& d) { d.components[0].create = nullptr; }, "no factory");
   expect_refused([](Draft& d) { d.provides[0] = nullptr; }, "`one` provides has an empty entry");
+  expect_refused([](Draft& d) { d.losses[0] = nullptr; }, "losses");
 }
 
 TEST(Descriptor, ChecksParameters) {

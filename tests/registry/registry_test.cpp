@@ -5,6 +5,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -130,9 +131,13 @@ TEST(Registry, TheEnvironmentReplacesTheProgramsFolder) {
 }
 
 TEST(Registry, LoadsEveryPluginOfTheToolkit) {
+  std::vector<std::string> names;
   for (const PluginLibrary& library : Registry({BLIP3U_PLUGIN_FOLDER}).list()) {
     EXPECT_TRUE(library.descriptor) << library.failure;
+    names.push_back(library.name);
   }
+  EXPECT_THAT(names, ElementsAre("clip", "ddpm", "dit", "easy_vqa", "flow_matching", "gpt", "image_folder", "mlp",
+                                 "patch_decoder", "pixels", "regression", "tasks", "unclip", "vae", "words"));
 }
 
 }  // namespace

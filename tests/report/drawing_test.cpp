@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <limits>
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "blip3u/error.h"
 #include "blip3u/image.h"
@@ -16,14 +16,14 @@ namespace {
 
 /// Pixels in a region that are nearer than `distance` (of 255, in each channel) to a colour.
 std::int64_t count_near(const Tensor& region, double red, double green, double blue, double distance = 12) {
-  const Tensor colour = torch::tensor({red, green, blue}).view({3, 1, 1}) * 255;
+  const Tensor colour = at::tensor({red, green, blue}).view({3, 1, 1}) * 255;
   return (region.add(1).mul(127.5) - colour).abs().amax(0).lt(distance).sum().item<std::int64_t>();
 }
 std::int64_t not_white(const Tensor& region) { return region.lt(0.5).any(0).sum().item<std::int64_t>(); }
 
 TEST(Grid, PicturesAndLabelsAreInPlace) {
-  const Tensor red = torch::tensor({1.0, -1.0, -1.0}).view({3, 1, 1}).expand({3, 50, 50});
-  const Tensor blue = torch::tensor({-1.0, -1.0, 1.0}).view({3, 1, 1}).expand({3, 50, 50});
+  const Tensor red = at::tensor({1.0, -1.0, -1.0}, at::kFloat).view({3, 1, 1}).expand({3, 50, 50});
+  const Tensor blue = at::tensor({-1.0, -1.0, 1.0}, at::kFloat).view({3, 1, 1}).expand({3, 50, 50});
   const Tensor sheet = decode_image(draw_grid({{red, "red square"}, {blue, "wrong", false}, {blue, ""}}, 2, 2), "grid");
   // Two columns and rows: margins of 14, pictures of 100, 36 for the label.
   ASSERT_EQ(sheet.sizes(), at::IntArrayRef({3, 14 + 2 * (100 + 36 + 14), 14 + 2 * (100 + 14)}));
@@ -40,7 +40,7 @@ TEST(Grid, PicturesAndLabelsAreInPlace) {
 }
 
 TEST(Grid, EnlargesWithHardEdges) {
-  const Tensor image = torch::rand({3, 30, 40}).mul(2).sub(1);
+  const Tensor image = at::rand({3, 30, 40}).mul(2).sub(1);
   const Tensor sheet = decode_image(draw_grid({{image, "noise"}}, 4, 3), "grid");
   const Tensor shown = sheet.narrow(1, 14, 90).narrow(2, 14, 120);
   const Tensor expected = image.repeat_interleave(3, 1).repeat_interleave(3, 2);
@@ -48,7 +48,7 @@ TEST(Grid, EnlargesWithHardEdges) {
 }
 
 TEST(Grid, LongLabelsStayInTheirCell) {
-  const Tensor white = torch::ones({3, 100, 100});
+  const Tensor white = at::ones({3, 100, 100});
   const Tensor sheet = decode_image(
       draw_grid({{white, std::string(400, 'W')}, {white, std::string("ä ö ü ", 9) + std::string(300, 'W')}}, 1, 1),
       "g");
@@ -57,7 +57,7 @@ TEST(Grid, LongLabelsStayInTheirCell) {
 }
 
 TEST(Grid, BadInput) {
-  EXPECT_THROW(draw_grid({{torch::zeros({1, 4, 4}), "grey"}}, 2, 2), Error);
+  EXPECT_THROW(draw_grid({{at::zeros({1, 4, 4}), "grey"}}, 2, 2), Error);
   EXPECT_THROW(draw_grid({}, 0, 2), Error);
   EXPECT_NO_THROW(decode_image(draw_grid(std::vector<GridCell>{}, 3, 2), "empty"));
 }
@@ -107,7 +107,7 @@ TEST(Plot, WritesFiles) {
   plot_series(folder / "linear.png", "Loss of the encoder", {curve("contrast", 3), curve("reconstruction", 0.4)},
               false);
   std::vector<GridCell> cells;
-  for (int i = 0; i < 8; ++i) cells.push_back({torch::full({3, 64, 64}, i / 4.0 - 1), "a turquoise triangle", i != 2});
+  for (int i = 0; i < 8; ++i) cells.push_back({at::full({3, 64, 64}, i / 4.0 - 1), "a turquoise triangle", i != 2});
   draw_grid(folder / "grid.png", cells, 4, 2);
   EXPECT_EQ(read_image(folder / "loss.png").size(2), 960);
   EXPECT_GT(read_image(folder / "grid.png").size(2), 4 * 128);

@@ -1,12 +1,16 @@
 // A one-layer encoder and a data set of noise: the least that a stage can train.
 #pragma once
 
+#include <csignal>
+#include <stdexcept>
+
 #include <ATen/ATen.h>
 
 #include "blip3u/dataset.h"
 #include "blip3u/encoder.h"
 #include "blip3u/module_component.h"
 #include "blip3u/tokenizer.h"
+#include "io/interrupt.h"
 #include "pipeline/pipeline.h"
 #include "recipe/recipe.h"
 
@@ -32,8 +36,8 @@ class FakeTokenizer final : public Tokenizer {
  public:
   std::string serialize() const override { return {}; }
   void restore(const std::string&) override {}
-  std::int64_t vocabulary() const override { return first_free + 1; }
-  std::vector<std::int64_t> encode(std::string_view) const override { return {first_free}; }
+  std::int64_t vocabulary() const override { return 4; }
+  std::vector<std::int64_t> encode(std::string_view) const override { return {3}; }
   std::string decode(const std::vector<std::int64_t>&) const override { return "thing"; }
 };
 
@@ -43,6 +47,7 @@ class FakeEncoder final : public ModuleComponent<Encoder> {
  public:
   inline static int calls = 0;
   inline static int fail_at = -1;
+  inline static int interrupt_at = -1;
 
   FakeEncoder(const Parameters&, const BuildContext& context)
       : linear_(register_module("linear", torch::nn::Linear(3 * 64, 4))) {
@@ -51,6 +56,10 @@ class FakeEncoder final : public ModuleComponent<Encoder> {
   Layout layout() const override { return {.tokens = 1, .width = 4}; }
   Visual encode(const Tensor& images) override { return {linear_(images.flatten(1)).unsqueeze(1), {}}; }
   std::vector<Loss> loss(const EncoderBatch& batch, Generator& generator) override {
+    if (calls == interrupt_at) {
+      install_interrupt_handler();
+      std::raise(SIGINT);
+    }
     if (calls++ == fail_at) throw std::runtime_error("a crash");
     const Tensor noise = generator.normal({4}, at::kCPU);
     const Tensor difference = encode(batch.images).x.squeeze(1) - batch.images.flatten(1).slice(1, 0, 4) - 0.1 * noise;
@@ -61,8 +70,9 @@ class FakeEncoder final : public ModuleComponent<Encoder> {
   torch::nn::Linear linear_;
 };
 
+inline constexpr const char* fake_losses[] = {"difference"};
 inline constexpr ComponentDescriptor fake_encoder{
-    .kind = Kind::encoder, .name = "fake", .summary = "", .create = &create<FakeEncoder>};
+    .kind = Kind::encoder, .name = "fake", .summary = "", .losses = fake_losses, .create = &create<FakeEncoder>};
 
 inline Recipe fake_recipe() {
   Recipe recipe{.name = "fake",
@@ -74,6 +84,7 @@ inline Recipe fake_recipe() {
   recipe.wiring.features = {.tokens = 1, .width = 4};
   recipe.pipeline.encoder = ComponentChoice{
       .kind = Kind::encoder, .name = "fake", .entry = {&fake_encoder, "/fake.so", "1", "hash"}, .parameters = {}};
+  recipe.pipeline.encoder->loss_weights["difference"] = 1;
   return recipe;
 }
 

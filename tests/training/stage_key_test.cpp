@@ -30,8 +30,9 @@ Recipe whole_recipe() {
   return recipe;
 }
 
-std::vector<std::string> keys_of(const Recipe& recipe, const std::string& data = "data") {
-  StageKeys keys(recipe, data, "words");
+std::vector<std::string> keys_of(const Recipe& recipe, const std::string& data = "data",
+                                 const std::string& device = "cpu") {
+  StageKeys keys(recipe, data, "words", device);
   std::vector<std::string> result;
   for (const Stage& stage : recipe.stages) result.push_back(keys.next(stage));
   return result;
@@ -59,12 +60,18 @@ TEST(StageKeys, ChangeWithWhatDecidesAStageAndNothingElse) {
   EXPECT_EQ(changed([](Recipe& r) { r.stages[0].steps = 13; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.stages[2].learning_rate = 1; }), "--xx");
   EXPECT_EQ(changed([](Recipe& r) { r.stages[3].checkpoint_every = 5; }), "----");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.encoder->loss_weights["difference"] = 2; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.data.entry.library_hash = "rebuilt"; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.entry.library_hash = "rebuilt"; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.question_template = "asked: {question}"; }), "--xx");
+  EXPECT_EQ(changed([](Recipe& r) { r.prompt_template = "draw {prompt}"; }), "---x");
   EXPECT_NE(keys_of(whole_recipe()), keys_of(whole_recipe(), "other data"));
+  EXPECT_NE(keys_of(whole_recipe()), keys_of(whole_recipe(), "data", "cuda:0"));
 }
 
 TEST(StageKeys, FeaturesFollowTheEncoderAlone) {
   const Recipe recipe = whole_recipe();
-  StageKeys keys(recipe, "data", "words");
+  StageKeys keys(recipe, "data", "words", "cpu");
   const std::string untrained = keys.features();
   keys.next(recipe.stages[0]);
   const std::string trained = keys.features();

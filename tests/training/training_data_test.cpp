@@ -13,10 +13,10 @@ namespace {
 TEST(BatchIndices, EveryPassHoldsEachItemOnceWhateverTheBatch) {
   std::vector<std::int64_t> by_three, by_five;
   for (int step = 0; step < 10; ++step) {
-    for (const std::int64_t index : batch_indices(1, 10, 3, step)) by_three.push_back(index);
+    for (const std::int64_t index : ShuffledOrder().batch(1, 10, 3, step)) by_three.push_back(index);
   }
   for (int step = 0; step < 6; ++step) {
-    for (const std::int64_t index : batch_indices(1, 10, 5, step)) by_five.push_back(index);
+    for (const std::int64_t index : ShuffledOrder().batch(1, 10, 5, step)) by_five.push_back(index);
   }
   EXPECT_EQ(by_three, by_five);
   for (int pass = 0; pass < 3; ++pass) {
@@ -26,7 +26,9 @@ TEST(BatchIndices, EveryPassHoldsEachItemOnceWhateverTheBatch) {
   EXPECT_FALSE(std::equal(by_three.begin(), by_three.begin() + 10, by_three.begin() + 10));
 }
 
-TEST(BatchIndices, DependOnTheSeed) { EXPECT_NE(batch_indices(1, 100, 20, 0), batch_indices(2, 100, 20, 0)); }
+TEST(BatchIndices, DependOnTheSeed) {
+  EXPECT_NE(ShuffledOrder().batch(1, 100, 20, 0), ShuffledOrder().batch(2, 100, 20, 0));
+}
 
 TEST(FeatureTable, ComesFromTheCacheTheSecondTime) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / "feature_table";

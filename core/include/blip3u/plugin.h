@@ -24,13 +24,13 @@
 namespace blip3u {
 
 /// Grows whenever a public header changes in a way that a built plugin would notice.
-inline constexpr std::uint32_t interface_version = 1;
+inline constexpr std::uint32_t interface_version = 2;
 
 enum class Kind { encoder, backbone, denoiser, sampler, decoder, tokenizer, dataset, task };
 
 /// What a component is told about the pipeline around it, before any component is built.
 struct Wiring {
-  std::int64_t image_size = 0;      ///< pixels a side; set by the recipe
+  std::int64_t image_size = 0;      ///< pixels a side; set by the data set's check
   Layout features;                  ///< set by the encoder's check; tokens == 0: there is no encoder
   std::int64_t backbone_width = 0;  ///< set by the backbone's check; 0: there is no backbone
 
@@ -62,10 +62,12 @@ struct ComponentDescriptor {
   std::span<const char* const> provides = {};  ///< capabilities that others may need
   std::span<const char* const> needs = {};     ///< capabilities that the rest of the pipeline must provide
   std::span<const ParameterSpec> parameters = {};
+  /// Names of all terms that `loss` may return (encoders, decoders, samplers). The recipe may weigh each of them.
+  std::span<const char* const> losses = {};
 
   /// Checks parameters against each other and against the wiring, and writes what this component adds to the wiring
-  /// (an encoder must set `features`, a backbone `backbone_width`). Called in the order dataset, tokenizer, encoder,
-  /// backbone, denoiser, sampler, decoder, task. Must not throw. May be null.
+  /// (a data set must set `image_size`, an encoder `features`, a backbone `backbone_width`). Called in the order
+  /// dataset, tokenizer, encoder, backbone, denoiser, sampler, decoder, task. Must not throw. May be null.
   void (*check)(const Parameters&, Wiring&) = nullptr;
 
   /// Returns an object of the contract class of `kind`. May throw Error.

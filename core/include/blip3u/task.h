@@ -21,7 +21,7 @@ struct Score {
   std::string interval;      ///< how it was computed: "wilson", "clustered bootstrap", ...
   std::int64_t count = 0;    ///< items scored
   bool higher_is_better = true;
-  bool reference = false;  ///< a floor, a ceiling or the scorer's own accuracy, shown beside the others
+  bool reference = false;  ///< a floor, a ceiling, the scorer's own accuracy or a part of a score, shown beside
 };
 
 /// One scored item, for people and for scoring again.
@@ -56,6 +56,10 @@ class BLIP3U_API Task : public Component {
 
   /// The ability that the task asks of the model. Without it the report says why the task did not run.
   virtual Model::Ability needs() const = 0;
+
+  /// An empty string if the data set can serve the task, else why not, in one sentence that says how to mend it. The
+  /// runner asks before it trains, reports the task as not applicable and does not call `evaluate`.
+  virtual std::string missing_for(const Dataset&) const { return {}; }
 
   virtual TaskResult evaluate(const TaskContext&) = 0;
 };

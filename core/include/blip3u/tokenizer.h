@@ -14,8 +14,12 @@ class BLIP3U_API Tokenizer : public Component {
  public:
   ~Tokenizer() override;
 
-  /// The same for every tokenizer. Encoded text contains none of these but `unknown`.
-  static constexpr std::int64_t pad = 0, begin = 1, end = 2, unknown = 3, first_free = 4;
+  /// The ids that frame a text; encoded text contains neither. A tokenizer that brings its vocabulary has its own.
+  struct Frame {
+    std::int64_t begin = 1;  ///< before every text; negative: nothing is
+    std::int64_t end = 2;    ///< after every text and every answer
+  };
+  virtual Frame frame() const { return {}; }
 
   /// Learns the vocabulary from the training texts. Does nothing for a tokenizer that brings its own.
   virtual void fit(const std::vector<std::string>& /*texts*/) {}

@@ -60,7 +60,9 @@ bool write_dataset(hid_t file, const NamedTensor& array) {
   std::vector<hsize_t> shape(value.sizes().begin(), value.sizes().end());
   const hid_t type = type_of(value.scalar_type());
   Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
-  Handle data(H5Dcreate2(file, array.name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation, false);  // else the same arrays would make another file every second
+  Handle data(H5Dcreate2(file, array.name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), H5Dclose);
   return data.valid() &&
          (value.numel() == 0 || H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value.const_data_ptr()) >= 0) &&
          data.close();
@@ -175,7 +177,7 @@ std::vector<Column> read_series(const std::filesystem::path& path) {
     return 0;
   };
   if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &columns) < 0) {
-    throw Error(fmt::format("{}: holds something other than columns of numbers", path.string()));
+    throw Error(fmt::format("{}: holds something other than columns of numbers; name a file of losses", path.string()));
   }
   return columns;
 }

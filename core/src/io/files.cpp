@@ -68,7 +68,8 @@ std::string read_stream(std::ifstream& stream, const std::filesystem::path& path
           fmt::format("{}: gives more than 64 MiB and is no file; store that in a file, and name it", path.string()));
     }
   }
-  if (stream.bad()) throw Error(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+  if (stream.bad())
+    throw Error(fmt::format("{}: cannot be read: {}; check the disk", path.string(), std::strerror(errno)));
   return content;
 }
 
@@ -155,7 +156,7 @@ std::string read_text(const std::filesystem::path& path) {
   std::string content(static_cast<std::size_t>(file.tellg()), '\0');
   file.seekg(0);
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (!file) throw Error(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+  if (!file) throw Error(fmt::format("{}: cannot be read: {}; check the disk", path.string(), std::strerror(errno)));
   return content;
 }
 

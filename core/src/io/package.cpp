@@ -12,6 +12,7 @@
 #include "io/command.h"
 #include "io/files.h"
 #include "io/hash.h"
+#include "io/interrupt.h"
 
 namespace blip3u {
 
@@ -80,6 +81,7 @@ std::filesystem::path download(const std::string& name, const std::string& versi
   for (std::vector<std::string> command : {std::vector<std::string>{"python3", "-m", "pip"}, {"pip3"}, {"pip"}}) {
     command.insert(command.end(), arguments.begin(), arguments.end());
     const CommandResult result = run_command(command);
+    stop_if_interrupted();  // which pip was too
     if (!result.started || result.output.find("No module named pip") != std::string::npos) continue;
     if (result.status != 0) {
       throw Error(fmt::format("{} {}: pip could not download it; check the network, {}. pip said:\n{}", name, version,
@@ -118,7 +120,8 @@ void fetch_package(const std::string& name, const std::string& version, const st
   std::optional<std::filesystem::path> wheel;
   if (const char* local = std::getenv(folder_variable); local != nullptr && *local != '\0') {
     if (!std::filesystem::is_directory(local)) {
-      throw Error(fmt::format("{}: the folder that {} names does not exist", local, folder_variable));
+      throw Error(
+          fmt::format("{}: the folder that {} names does not exist; correct or unset it", local, folder_variable));
     }
     wheel = find_wheel(local, name, version);
   }

@@ -79,7 +79,10 @@ class Reader {
                             path_.string(), state, reason));
   }
   [[noreturn]] void fail_format(const std::string& reason) const {
-    throw Error(fmt::format("{}: not a safetensors file, or its header is damaged: {}", path_.string(), reason));
+    throw Error(
+        fmt::format("{}: not a safetensors file, or its header is damaged: {}; restore it from a copy, or delete it "
+                    "and train again",
+                    path_.string(), reason));
   }
 
   Json parse_header() {
@@ -218,7 +221,8 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
       throw Error(fmt::format("{}: the tensor '{}' is undefined or of a type that weight files cannot hold",
                               path.string(), name));
     }
-    if (header.contains(name)) throw Error(fmt::format("{}: two tensors are called '{}'", path.string(), name));
+    if (header.contains(name))
+      throw Error(fmt::format("{}: two tensors are called '{}'; give each its own name", path.string(), name));
     held.push_back(value.detach().to(at::kCPU).contiguous());
     const std::size_t end = position + held.back().nbytes();
     header[name] = {

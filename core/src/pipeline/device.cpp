@@ -1,7 +1,10 @@
 #include "pipeline/device.h"
 
 #include <dlfcn.h>
+
 #include <fmt/format.h>
+#include <cstdio>
+#include <cstdlib>
 
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -12,11 +15,26 @@ namespace blip3u {
 
 namespace {
 
+constexpr const char* no_driver = "no NVIDIA driver (libcuda.so.1) is installed";
+
+void fix_arithmetic() {
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setBenchmarkCuDNN(false);
+}
+
+/// The same bits every time, which a CPU gives anyway.
+at::Device deterministic_gpu(at::Device device) {
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // cuBLAS repeats its bits only with a fixed workspace
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  return device;
+}
+
 // Returns an empty string if LibTorch can use a GPU now, else why not.
 std::string load_cuda() {
   static const std::string reason = []() -> std::string {
-    if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) == nullptr)
-      return "no NVIDIA driver (libcuda.so.1) is installed";
+    if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) == nullptr) return no_driver;
     if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
       return fmt::format("LibTorch's CUDA part cannot be loaded ({})", dlerror());
     }
@@ -29,9 +47,14 @@ std::string load_cuda() {
 }  // namespace
 
 at::Device open_device(const std::string& name) {
+  fix_arithmetic();
   if (name == "cpu") return at::kCPU;
   const std::string missing = load_cuda();
-  if (name == "auto") return missing.empty() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  if (name == "auto") {
+    if (missing.empty()) return deterministic_gpu({at::kCUDA, 0});
+    if (missing != no_driver) fmt::print(stderr, "blip3u: device `auto` takes the CPU: {}\n", missing);
+    return at::kCPU;
+  }
   if (!missing.empty()) {
     throw Error(
         fmt::format("device `{}`: {}; use `device=cpu`, or `device=auto` to take what is there", name, missing));
@@ -41,13 +64,7 @@ at::Device open_device(const std::string& name) {
   if (device.index() >= count) {
     throw Error(fmt::format("device `{}`: this machine has {} GPU(s); the first is cuda:0", name, count));
   }
-  return device;
-}
-
-void fix_arithmetic() {
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setBenchmarkCuDNN(false);
+  return deterministic_gpu(device);
 }
 
 }  // namespace blip3u

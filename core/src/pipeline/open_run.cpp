@@ -1,15 +1,41 @@
 #include "pipeline/open_run.h"
 
+#include <cstdio>
+#include <map>
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
 #include "pipeline/create.h"
 #include "pipeline/device.h"
 #include "pipeline/pipeline.h"
+#include "recipe/check.h"
 #include "training/run_directory.h"
 #include "training/stage.h"
 
 namespace blip3u {
+
+namespace {
+
+/// Weights say nothing of the code that uses them, so a plugin that was built anew may answer otherwise.
+void warn_of_other_plugins(const Recipe& recipe, const RunDirectory& directory) {
+  const nlohmann::json manifest = directory.manifest();
+  std::map<std::string, std::string> hashes;
+  for (const nlohmann::json& plugin : manifest.value("plugins", nlohmann::json::array())) {
+    hashes[plugin.value("name", "")] = plugin.value("sha256", "");
+  }
+  for (const Kind kind : pipeline_kinds) {
+    const auto& choice = part(recipe.pipeline, kind);
+    if (!choice) continue;
+    const auto trained = hashes.find(choice->name);
+    if (trained == hashes.end() || trained->second == choice->entry.library_hash) continue;
+    fmt::print(stderr, "blip3u: {}: {} `{}` was built anew since this run was trained, and may give other results\n",
+               directory.path().string(), kind_name(kind), choice->name);
+  }
+}
+
+}  // namespace
 
 OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
                    const std::vector<std::string>& overrides) {
@@ -19,6 +45,7 @@ OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
                             run_directory.string()));
   }
   Recipe recipe = load_recipe(directory.recipe_file(), overrides, catalog);
+  warn_of_other_plugins(recipe, directory);
   auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
                                                recipe.tokenizer.parameters, {.wiring = recipe.wiring});
   std::vector<std::string> classes = directory.read_texts(*tokenizer);

@@ -173,7 +173,7 @@ std::vector<std::string> Pipeline::answer_batch(const Tensor& images, const std:
     const Tensor ids = next.to(at::kCPU).contiguous();
     for (std::size_t i = 0; i < words.size(); ++i) {
       const std::int64_t id = ids.data_ptr<std::int64_t>()[i];
-      if (id == Tokenizer::end) finished[i] = true;
+      if (id == tokenizer_->frame().end) finished[i] = true;
       if (!finished[i]) words[i].push_back(id);
     }
     if (std::all_of(finished.begin(), finished.end(), [](bool done) { return done; })) break;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
 namespace blip3u {
@@ -12,7 +11,7 @@ TextBatch pad_texts(const std::vector<std::vector<std::int64_t>>& rows, at::Devi
   for (const auto& row : rows) longest = std::max(longest, row.size());
   const auto count = static_cast<std::int64_t>(rows.size());
   const auto length = static_cast<std::int64_t>(longest);
-  Tensor ids = at::full({count, length}, Tokenizer::pad, at::kLong);
+  Tensor ids = at::zeros({count, length}, at::kLong);  // nobody sees what is not valid, so any id fills up
   Tensor valid = at::zeros({count, length}, at::kBool);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::copy(rows[i].begin(), rows[i].end(), ids.data_ptr<std::int64_t>() + i * longest);
@@ -22,10 +21,10 @@ TextBatch pad_texts(const std::vector<std::vector<std::int64_t>>& rows, at::Devi
 }
 
 std::vector<std::int64_t> frame_text(const Tokenizer& tokenizer, const std::string& text) {
-  std::vector<std::int64_t> ids{Tokenizer::begin};
-  const std::vector<std::int64_t> words = tokenizer.encode(text);
-  ids.insert(ids.end(), words.begin(), words.end());
-  ids.push_back(Tokenizer::end);
+  const Tokenizer::Frame frame = tokenizer.frame();
+  std::vector<std::int64_t> ids = tokenizer.encode(text);
+  if (frame.begin >= 0) ids.insert(ids.begin(), frame.begin);
+  ids.push_back(frame.end);
   return ids;
 }
 

@@ -70,6 +70,7 @@ class ComponentChecker {
     bool provided = true;  ///< with what it needs
   };
   bool find(Placed& placed);
+  void read_loss_weights(Placed& placed);
   void check_needs(Placed& placed);
   void run_check(const Placed& placed, Wiring& wiring);
   std::string providers_of(std::string_view capability);

@@ -29,14 +29,35 @@ ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Positio
   const bool found = find(placed);
   all_found_ = all_found_ && found;
   if (found) {
-    constexpr const char* others[] = {"plugin"};
-    CheckedMap checked =
-        check_map(node, where, title(placed.choice), placed.choice.entry.component->parameters, others, diagnostics_);
+    const ComponentDescriptor& component = *placed.choice.entry.component;
+    std::vector<const char*> others = {"plugin"};
+    if (!component.losses.empty()) others.push_back("loss_weights");
+    CheckedMap checked = check_map(node, where, title(placed.choice), component.parameters, others, diagnostics_);
     placed.choice.parameters = std::move(checked.parameters);
+    read_loss_weights(placed);
     all_valid_ = all_valid_ && checked.valid;
     placed_.push_back(placed);
   }
   return placed.choice;
+}
+
+void ComponentChecker::read_loss_weights(Placed& placed) {
+  static constexpr ParameterSpec weight =
+      number("weight", 1, 0, std::numeric_limits<double>::infinity(), "factor of one term of the loss");
+  const auto losses = placed.choice.entry.component->losses;
+  for (const char* loss : losses) placed.choice.loss_weights[loss] = weight.default_number;
+  const Node* node = losses.empty() ? nullptr : placed.node->value("loss_weights");
+  if (!node) return;
+  if (!node->is(Node::Type::map)) expected(*node, "loss_weights", "a map of loss names to numbers", diagnostics_);
+  for (const Entry& entry : node->entries) {
+    ParameterValue value;
+    if (!contains(losses, entry.key)) {
+      diagnostics_.add(entry.position, fmt::format("unknown loss {} in {}{}", in_ticks(entry.key), title(placed.choice),
+                                                   suggest(entry.key, {losses.begin(), losses.end()}, "losses")));
+    } else if (read_value(entry.value, entry.key, weight, value, diagnostics_)) {
+      placed.choice.loss_weights[entry.key] = std::get<double>(value);
+    }
+  }
 }
 
 bool ComponentChecker::find(Placed& placed) {
@@ -106,7 +127,18 @@ std::string ComponentChecker::providers_of(std::string_view capability) {
 
 void ComponentChecker::run_check(const Placed& placed, Wiring& wiring) {
   const ComponentDescriptor& component = *placed.choice.entry.component;
-  if (component.check) component.check(placed.choice.parameters, wiring);
+  if (component.check) {
+    try {
+      component.check(placed.choice.parameters, wiring);
+    } catch (...) {
+      diagnostics_.add(
+          placed.where,
+          fmt::format("{}: its `check` threw an exception; it must report by Wiring::reject", title(placed.choice)),
+          Fault::plugin);
+      wiring.problems.clear();
+      return;
+    }
+  }
   const bool silent = wiring.problems.empty();
   for (const Wiring::Problem& problem : wiring.problems) {
     if (!placed.provided && problem.parameter.empty()) continue;  // no more than that, once again
@@ -120,12 +152,16 @@ void ComponentChecker::run_check(const Placed& placed, Wiring& wiring) {
                      fmt::format("{}: {}{}", title(placed.choice), problem.message, remark));
   }
   wiring.problems.clear();
-  if (silent && component.kind == Kind::encoder && wiring.features.tokens == 0) {
+  const auto must_set = [&](Kind kind, bool set, const char* member) {
+    if (!silent || component.kind != kind || set) return;
     diagnostics_.add(
         placed.where,
-        fmt::format("{} does not say what it makes: its `check` must set `features`", title(placed.choice)),
+        fmt::format("{} does not say what it makes: its `check` must set `{}`", title(placed.choice), member),
         Fault::plugin);
-  }
+  };
+  must_set(Kind::dataset, wiring.image_size > 0, "image_size");
+  must_set(Kind::encoder, wiring.features.tokens > 0 && wiring.features.width > 0, "features");
+  must_set(Kind::backbone, wiring.backbone_width > 0, "backbone_width");
 }
 
 }  // namespace blip3u

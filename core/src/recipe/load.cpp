@@ -1,5 +1,7 @@
 // load_recipe: tree, overrides, checks, then the resolved recipe.
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -58,7 +60,9 @@ class RecipeChecker {
     recipe.seed = static_cast<std::uint64_t>(keys.integer("seed"));
     recipe.device = keys.text("device");
     recipe.output = keys.text("output");
-    recipe.plugin_folders = keys.texts("plugin_folders");
+    for (const std::string& folder : keys.texts("plugin_folders")) {
+      recipe.plugin_folders.push_back(std::filesystem::absolute(folder).lexically_normal().string());
+    }
     check_text("name", is_plain_name(recipe.name), "letters, digits, - and _");
     check_text("device", is_device(recipe.device), "auto, cpu, cuda or cuda:N");
     check_text("output", !recipe.output.empty(), "the path of a folder");
@@ -117,7 +121,15 @@ class RecipeChecker {
 
   void check_evaluation(const Node& node, std::vector<ComponentChoice>& evaluation) {
     if (!node.is(Node::Type::list)) expected(node, "evaluation", "a list of tasks, [] for none", diagnostics_);
-    for (const Node& item : node.items) evaluation.push_back(components_.add(Kind::task, item, item.position));
+    std::set<std::string> names;
+    for (const Node& item : node.items) {
+      evaluation.push_back(components_.add(Kind::task, item, item.position));
+      const std::string name = short_name(evaluation.back().name);
+      if (name.empty() || names.insert(name).second) continue;
+      diagnostics_.add(item.position, fmt::format("a second task named `{}`, whose results would take the place of the "
+                                                  "first's; remove one",
+                                                  name));
+    }
   }
 
   const Node& root_;
@@ -142,7 +154,10 @@ const std::optional<ComponentChoice>& part(const PipelineChoices& pipeline, Kind
   return part(const_cast<PipelineChoices&>(pipeline), kind);
 }
 
-Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides, Catalog& catalog) {
+std::string short_name(const std::string& component) { return component.substr(component.rfind('/') + 1); }
+
+Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides, Catalog& catalog,
+                   const std::vector<std::filesystem::path>& more_plugin_folders) {
   Diagnostics diagnostics;
   std::string text;
   Node root = load_tree(file, text, diagnostics);
@@ -150,6 +165,9 @@ Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::str
   Recipe recipe = RecipeChecker(root, catalog, diagnostics).check();
   if (!diagnostics.empty()) diagnostics.raise();
   recipe.as_written = std::move(text);
+  for (const auto& folder : more_plugin_folders) {
+    recipe.plugin_folders.push_back(std::filesystem::absolute(folder).lexically_normal().string());
+  }
   resolve(recipe);
   return recipe;
 }

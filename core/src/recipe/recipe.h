@@ -18,6 +18,7 @@ struct ComponentChoice {
   std::string name;  ///< as written: `clip` or `acme/heun`
   CatalogEntry entry;
   Parameters parameters;
+  std::map<std::string, double> loss_weights = {};  ///< of every loss that the component declares
 };
 
 /// What a stage trains on, which decides the components it runs.
@@ -38,11 +39,10 @@ struct Stage {
   double final_learning_rate = 0;  ///< as a share of learning_rate, reached by a cosine
   double warmup = 0;               ///< share of the steps over which the rate rises linearly
   double weight_decay = 0;
-  double gradient_clip = 0;                    ///< largest global norm; 0: off
-  double average_decay = 0;                    ///< of the exponential moving average of weights that is kept; 0: off
-  double word_dropout = 0;                     ///< share of the words of prompts that `generate` leaves out
-  std::int64_t checkpoint_every = 0;           ///< steps
-  std::map<std::string, double> loss_weights;  ///< by loss name; absent: 1
+  double gradient_clip = 0;           ///< largest global norm; 0: off
+  double average_decay = 0;           ///< of the exponential moving average of weights that is kept; 0: off
+  double word_dropout = 0;            ///< share of the words of prompts that `generate` leaves out
+  std::int64_t checkpoint_every = 0;  ///< steps
 };
 
 struct PipelineChoices {
@@ -54,7 +54,7 @@ struct Recipe {
   std::uint64_t seed = 0;
   std::string device;                       ///< auto, cpu, cuda or cuda:N
   std::filesystem::path output;             ///< the folder that run directories go to
-  std::vector<std::string> plugin_folders;  ///< besides the program's own
+  std::vector<std::string> plugin_folders;  ///< besides the program's own, absolute
   ComponentChoice data;
   ComponentChoice tokenizer;
   PipelineChoices pipeline;
@@ -71,7 +71,11 @@ struct Recipe {
 
 /// Reads, checks and resolves a recipe. Overrides are `path.to.key=value`. All errors are reported together in one
 /// Error(Fault::usage), one a line group, each as `file:line:column: what and how to mend it`, the source line below.
+/// `more_plugin_folders`, which the catalog searches already, are noted in the resolved recipe.
 BLIP3U_API Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides,
-                              Catalog& catalog);
+                              Catalog& catalog, const std::vector<std::filesystem::path>& more_plugin_folders = {});
+
+/// `tasks/vqa` -> `vqa`
+BLIP3U_API std::string short_name(const std::string& component);
 
 }  // namespace blip3u

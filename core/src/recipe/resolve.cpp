@@ -50,21 +50,22 @@ std::string emit(const ComponentChoice& choice, const std::string& indent) {
     result +=
         fmt::format("{}{}: {}\n", indent, spec.name, yaml_text(choice.parameters.values().find(spec.name)->second));
   }
+  std::string weights;
+  for (const auto& [name, weight] : choice.loss_weights) {
+    weights += fmt::format("{}{}: {}", weights.empty() ? "" : ", ", emit(name), emit(weight));
+  }
+  if (!weights.empty()) result += fmt::format("{}loss_weights: {{{}}}\n", indent, weights);
   return result;
 }
 
 std::string emit(const Stage& stage) {
-  std::string weights;
-  for (const auto& [name, weight] : stage.loss_weights) {
-    weights += fmt::format("{}{}: {}", weights.empty() ? "" : ", ", emit(name), emit(weight));
-  }
   return fmt::format(
       "  - name: {}\n    objective: {}\n    train: {}\n    steps: {}\n    batch: {}\n    learning_rate: {}\n"
       "    final_learning_rate: {}\n    warmup: {}\n    weight_decay: {}\n    gradient_clip: {}\n"
-      "    average_decay: {}\n    word_dropout: {}\n    checkpoint_every: {}\n    loss_weights: {{{}}}\n",
+      "    average_decay: {}\n    word_dropout: {}\n    checkpoint_every: {}\n",
       emit(stage.name), objective_name(stage.objective), emit(stage.train), stage.steps, stage.batch,
       emit(stage.learning_rate), emit(stage.final_learning_rate), emit(stage.warmup), emit(stage.weight_decay),
-      emit(stage.gradient_clip), emit(stage.average_decay), emit(stage.word_dropout), stage.checkpoint_every, weights);
+      emit(stage.gradient_clip), emit(stage.average_decay), emit(stage.word_dropout), stage.checkpoint_every);
 }
 
 /// What decides the results of a run.

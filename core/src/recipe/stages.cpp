@@ -46,8 +46,6 @@ constexpr ParameterSpec stage_keys[] = {
     integer("checkpoint_every", 200, 1, 1'000'000'000, "steps between checkpoints"),
 };
 
-constexpr ParameterSpec loss_weight = number("weight", 1, 0, unbounded, "factor of one term of the loss");
-
 /// What an objective runs, and which of that it may train.
 struct ObjectiveRule {
   Objective objective;
@@ -94,21 +92,8 @@ void check_roles(const ObjectiveRule& rule, const Node& train, Diagnostics& diag
   }
 }
 
-std::map<std::string, double> check_loss_weights(const Node& node, Diagnostics& diagnostics) {
-  std::map<std::string, double> weights;
-  if (!node.is(Node::Type::map)) expected(node, "loss_weights", "a map of loss names to numbers", diagnostics);
-  for (const Entry& entry : node.entries) {
-    ParameterValue value;
-    if (read_value(entry.value, entry.key, loss_weight, value, diagnostics)) {
-      weights[entry.key] = std::get<double>(value);
-    }
-  }
-  return weights;
-}
-
 Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnostics) {
-  constexpr const char* others[] = {"loss_weights"};
-  const CheckedMap checked = check_map(node, node.position, "the stage", stage_keys, others, diagnostics);
+  const CheckedMap checked = check_map(node, node.position, "the stage", stage_keys, {}, diagnostics);
   const Parameters& keys = checked.parameters;
   Stage stage{.name = keys.text("name"),
               .objective = Objective::encoder,
@@ -122,13 +107,17 @@ Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnosti
               .gradient_clip = keys.number("gradient_clip"),
               .average_decay = keys.number("average_decay"),
               .word_dropout = keys.number("word_dropout"),
-              .checkpoint_every = keys.integer("checkpoint_every"),
-              .loss_weights = {}};
-  if (const Node* weights = node.value("loss_weights")) stage.loss_weights = check_loss_weights(*weights, diagnostics);
+              .checkpoint_every = keys.integer("checkpoint_every")};
   // From an objective or a list of parts that is wrong, and has been reported, nothing follows.
   if (keys.text("objective").empty()) return stage;
   const ObjectiveRule& rule = rule_of(keys.text("objective"));
   stage.objective = rule.objective;
+  if (stage.word_dropout > 0 && stage.objective != Objective::generate) {
+    diagnostics.add(
+        node.value("word_dropout")->position,
+        fmt::format("`word_dropout` leaves words out of prompts, which objective `{}` has none of; remove it",
+                    objective_name(stage.objective)));
+  }
   check_needs(rule, node.value("objective")->position, pipeline, diagnostics);
   const Node* train = node.value("train");
   const bool readable = train && train->is(Node::Type::list) && train->items.size() == stage.train.size();

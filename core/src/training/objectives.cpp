@@ -22,8 +22,8 @@ class Common : public StageObjective {
       : stage_(stage), seed_(seed), pipeline_(pipeline), dataset_(dataset) {}
 
  protected:
-  std::vector<std::int64_t> indices(std::int64_t size, std::int64_t step) const {
-    return batch_indices(derive_seed(seed_, "order"), size, stage_.batch, step);
+  std::vector<std::int64_t> indices(std::int64_t size, std::int64_t step) {
+    return order_.batch(derive_seed(seed_, "order"), size, stage_.batch, step);
   }
   Generator noise(std::int64_t step, const char* purpose = "noise") const {
     return Generator::for_rows(derive_seed(derive_seed(seed_, purpose), static_cast<std::uint64_t>(step)), 0,
@@ -37,6 +37,9 @@ class Common : public StageObjective {
   const std::uint64_t seed_;
   Pipeline& pipeline_;
   const Dataset& dataset_;
+
+ private:
+  ShuffledOrder order_;
 };
 
 class EncoderObjective final : public Common {
@@ -91,12 +94,9 @@ class AnswerObjective final : public Common {
         item.asked = item.ids.size();
         const std::vector<std::int64_t> answer = pipeline.tokenizer().encode(question.answer);
         item.ids.insert(item.ids.end(), answer.begin(), answer.end());
-        item.ids.push_back(Tokenizer::end);
+        item.ids.push_back(pipeline.tokenizer().frame().end);
         items_.push_back(std::move(item));
       }
-    }
-    if (items_.empty()) {
-      throw Error(fmt::format("stage `{}` learns to answer, but the data has no questions", stage.name));
     }
   }
 
@@ -147,12 +147,9 @@ class GenerateObjective final : public Common {
     for (std::int64_t i = 0; i < dataset.size(Split::train); ++i) {
       if (dataset.trains_generation(i)) usable_.push_back(i);
     }
-    if (usable_.empty()) {
-      throw Error(fmt::format("stage `{}` learns to generate, but no training image has a caption", stage.name));
-    }
     if (features.all().x.defined() && !features.all().codes.defined()) {
       const at::NoGradGuard no_grad;
-      const Tensor flat = features.all().x.flatten(0, 1);
+      const Tensor flat = features.rows(usable_).x.flatten(0, 1);  // held-out pictures lend nothing to generation
       FeatureScale& scale = pipeline.feature_scale();
       scale.mean.copy_(flat.mean(0));
       scale.deviation.copy_(flat.std(0, /*unbiased=*/false).clamp_min(1e-6));
@@ -206,6 +203,40 @@ class GenerateObjective final : public Common {
 };
 
 }  // namespace
+
+void check_stage_data(const Stage& stage, const Dataset& dataset) {
+  const auto any_image = [&](const auto& holds) {
+    for (std::int64_t i = 0; i < dataset.size(Split::train); ++i) {
+      if (holds(i)) return true;
+    }
+    return false;
+  };
+  const auto lacks = [&](const char* verb, const char* what, const char* mend) {
+    return Error(fmt::format("stage `{}` learns to {}, but {}; {}, or remove the stage", stage.name, verb, what, mend));
+  };
+  if (dataset.size(Split::train) == 0) {
+    throw Error(fmt::format("stage `{}`: the data has no training images; correct the paths in `data`", stage.name));
+  }
+  if (stage.objective == Objective::answer &&
+      !any_image([&](std::int64_t i) { return !dataset.example(Split::train, i).questions.empty(); })) {
+    throw lacks("answer", "the data has no questions", "add questions to it");
+  }
+  if (stage.objective == Objective::generate &&
+      !any_image([&](std::int64_t i) { return dataset.trains_generation(i); })) {
+    throw lacks("generate", "no training image has a caption", "add captions to the data");
+  }
+}
+
+const ComponentChoice* component_with_loss(Objective objective, const PipelineChoices& pipeline) {
+  const auto chosen = [](const std::optional<ComponentChoice>& choice) { return choice ? &*choice : nullptr; };
+  switch (objective) {
+    case Objective::encoder: return chosen(pipeline.encoder);
+    case Objective::decoder: return chosen(pipeline.decoder);
+    case Objective::answer: return nullptr;
+    case Objective::generate: return chosen(pipeline.sampler);
+  }
+  return nullptr;
+}
 
 std::unique_ptr<StageObjective> make_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
                                                const Dataset& dataset, const FeatureTable* features) {

@@ -22,6 +22,12 @@ class BLIP3U_API StageObjective {
   virtual void after_step(std::int64_t /*step*/) {}
 };
 
+/// Throws Error if the data lacks what the stage learns from.
+BLIP3U_API void check_stage_data(const Stage& stage, const Dataset& dataset);
+
+/// The component whose losses an objective minimises; null for an objective with a loss of its own.
+BLIP3U_API const ComponentChoice* component_with_loss(Objective objective, const PipelineChoices& pipeline);
+
 /// `features` is null where the encoder itself learns. The references must outlive the objective. For `generate` this
 /// sets the pipeline's feature scale from the features.
 BLIP3U_API std::unique_ptr<StageObjective> make_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,

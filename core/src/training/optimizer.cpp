@@ -38,23 +38,29 @@ double Optimizer::step(std::int64_t step_index) {
   const at::NoGradGuard no_grad;
   std::vector<Tensor> gradients;
   for (const NamedTensor& weight : named_) {
-    Tensor& gradient = weight.value.mutable_grad();
-    if (!gradient.defined()) gradient = at::zeros_like(weight.value);  // a part that this batch did not reach
-    gradients.push_back(gradient);
+    if (weight.value.grad().defined()) gradients.push_back(weight.value.grad());
   }
+  if (gradients.empty()) return 0;
   const double norm = at::stack(at::_foreach_norm(gradients)).norm().item<double>();
   if (stage_.gradient_clip > 0 && norm > stage_.gradient_clip) {
     at::_foreach_mul_(gradients, stage_.gradient_clip / norm);
   }
   for (Group& group : groups_) {
-    if (group.weights.empty()) continue;
-    std::vector<Tensor> group_gradients;
-    for (const Tensor& weight : group.weights) group_gradients.push_back(weight.grad());
-    const Tensor count = at::full({}, static_cast<double>(step_index + 1), group.weights.front().options());
-    const std::vector<Tensor> counts(group.weights.size(), count);
-    at::_fused_adamw_(group.weights, group_gradients, group.moments1, group.moments2, {}, counts,
-                      learning_rate_at(stage_, step_index), /*beta1=*/0.9, /*beta2=*/0.99, group.weight_decay,
-                      /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
+    std::vector<Tensor> weights, group_gradients, moments1, moments2;
+    for (std::size_t i = 0; i < group.weights.size(); ++i) {
+      if (!group.weights[i].grad().defined()) continue;  // the loss does not reach it: neither moved nor decayed
+      weights.push_back(group.weights[i]);
+      group_gradients.push_back(group.weights[i].grad());
+      moments1.push_back(group.moments1[i]);
+      moments2.push_back(group.moments2[i]);
+    }
+    if (weights.empty()) continue;
+    const Tensor count =
+        at::full({}, static_cast<double>(step_index + 1), weights.front().options().requires_grad(false));
+    const std::vector<Tensor> counts(weights.size(), count);
+    at::_fused_adamw_(weights, group_gradients, moments1, moments2, {}, counts, learning_rate_at(stage_, step_index),
+                      /*beta1=*/0.9, /*beta2=*/0.99, group.weight_decay, /*eps=*/1e-8, /*amsgrad=*/false,
+                      /*maximize=*/false);
   }
   if (!averages_.empty()) {
     const auto now = static_cast<double>(step_index);

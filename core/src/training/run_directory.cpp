@@ -7,6 +7,7 @@
 #include "blip3u/error.h"
 #include "io/array_cache.h"
 #include "io/files.h"
+#include "io/hash.h"
 #include "report/grid.h"
 #include "report/plot.h"
 
@@ -17,13 +18,13 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* run_again = "delete the file and run the recipe again";
+
 // An empty object if there is no such file.
 json read_json(const fs::path& file) {
   if (!fs::exists(file)) return json::object();
   json value = json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) {
-    throw Error(fmt::format("{}: damaged, not JSON; delete the file and run the recipe again", file.string()));
-  }
+  if (!value.is_object()) throw Error(fmt::format("{}: damaged, not a JSON object; {}", file.string(), run_again));
   return value;
 }
 
@@ -46,8 +47,6 @@ std::vector<double> smooth(const std::vector<double>& values, std::vector<double
 
 }  // namespace
 
-std::string short_name(const std::string& component) { return component.substr(component.rfind('/') + 1); }
-
 fs::path RunDirectory::checkpoint(const std::string& stage) const {
   return path_ / "checkpoints" / (stage + ".safetensors");
 }
@@ -62,19 +61,20 @@ void RunDirectory::write_recipe(const Recipe& recipe) const {
 }
 
 void RunDirectory::write_texts(const Tokenizer& tokenizer, const std::vector<std::string>& classes) const {
-  write_json(path_ / "texts.json", {{"format", 1}, {"tokenizer", tokenizer.serialize()}, {"classes", classes}});
+  json content = {{"tokenizer", tokenizer.serialize()}, {"classes", classes}};
+  const std::string hash = sha256_text(content.dump());
+  write_json(path_ / "texts.json", {{"format", 2}, {"sha256", hash}, {"content", std::move(content)}});
 }
 
 std::vector<std::string> RunDirectory::read_texts(Tokenizer& tokenizer) const {
   const fs::path file = path_ / "texts.json";
   const json value = read_json(file);
-  if (!value.is_object() || value.value("format", 0) != 1 || !value.contains("tokenizer") ||
-      !value["tokenizer"].is_string() || !value.contains("classes") || !value["classes"].is_array()) {
-    throw Error(
-        fmt::format("{}: not the vocabulary of a run; delete the file and run the recipe again", file.string()));
+  const json content = value.value("content", json());
+  if (value.value("sha256", json()) != json(sha256_text(content.dump()))) {
+    throw Error(fmt::format("{}: not the vocabulary of a run, or altered since; {}", file.string(), run_again));
   }
-  tokenizer.restore(value["tokenizer"].get<std::string>());
-  return value["classes"].get<std::vector<std::string>>();
+  tokenizer.restore(content.at("tokenizer").get<std::string>());
+  return content.at("classes").get<std::vector<std::string>>();
 }
 
 void RunDirectory::write_losses(const std::string& stage,

@@ -50,7 +50,4 @@ class BLIP3U_API RunDirectory {
   std::filesystem::path path_;
 };
 
-/// `tasks/vqa` -> `vqa`
-BLIP3U_API std::string short_name(const std::string& component);
-
 }  // namespace blip3u

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
+#include <ATen/Parallel.h>
+
 #include "blip3u/dataset.h"
 #include "blip3u/error.h"
 #include "io/files.h"
@@ -19,6 +21,7 @@
 #include "pipeline/open_run.h"
 #include "pipeline/pipeline.h"
 #include "recipe/suggest.h"
+#include "training/objectives.h"
 #include "training/run_directory.h"
 #include "training/stage.h"
 #include "training/stage_key.h"
@@ -67,13 +70,18 @@ json losses_at_end(const StageRecord& record) {
   return result;
 }
 
+/// An empty string if the model and the data are what the task needs, else why not.
+std::string missing_for(const Task& task, const Model& model, const Dataset& dataset) {
+  const std::string missing = model.missing_for(task.needs());
+  return missing.empty() ? task.missing_for(dataset) : missing;
+}
+
 /// Evaluates one task and stores its result; a task that the model cannot do is stored as not applicable.
 TaskResult evaluate_task(const ComponentChoice& choice, const Recipe& recipe, Model& model, const Dataset& dataset,
                          const RunDirectory& directory, json& seconds) {
   const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
   const auto task = create_component<Task>(choice.entry, choice.name, choice.parameters, context);
-  const std::string missing = model.missing_for(task->needs());
-  if (!missing.empty()) {
+  if (const std::string missing = missing_for(*task, model, dataset); !missing.empty()) {
     say(fmt::format("task {}: not applicable, {}", choice.name, missing));
     directory.write_inapplicable(choice.name, missing);
     return {};
@@ -133,13 +141,16 @@ class Run {
       return directory_.path();
     }
     const at::Device device = open_device(recipe_.device);
-    fs::create_directories(directory_.path());
+    create_folder(directory_.path());
     const FileLock lock(directory_.path() / ".lock");
     begin(before, device);
     try {
       train_and_evaluate(device);
-    } catch (const std::exception& error) {
-      finish(dynamic_cast<const Interrupted*>(&error) ? "interrupted" : "failed");
+    } catch (const Interrupted&) {
+      finish("interrupted");
+      throw;
+    } catch (...) {
+      finish("failed");
       throw;
     }
     finish("complete");
@@ -197,8 +208,10 @@ class Run {
     const auto dataset = open_dataset(recipe_);
     auto tokenizer = fitted_tokenizer(recipe_, *dataset);
     directory_.write_texts(*tokenizer, dataset->classes());
-    StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize());
+    StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize(), device.str());
+    for (const Stage& stage : recipe_.stages) check_stage_data(stage, *dataset);
     Pipeline pipeline(recipe_, std::move(tokenizer), device);
+    if (options_.evaluate) announce_inapplicable(pipeline, *dataset);
     for (const Stage& stage : recipe_.stages) {
       stop_if_interrupted();
       train(stage, keys, pipeline, *dataset);
@@ -209,7 +222,18 @@ class Run {
         evaluate(task, pipeline, *dataset);
       }
     }
+    stop_if_interrupted();
     directory_.write_metrics(recipe_, stages_);
+  }
+
+  /// Says before the training what will not be evaluated after it.
+  void announce_inapplicable(const Model& model, const Dataset& dataset) const {
+    const BuildContext context{.wiring = recipe_.wiring, .seed = recipe_.seed};
+    for (const ComponentChoice& choice : recipe_.evaluation) {
+      const auto task = create_component<Task>(choice.entry, choice.name, choice.parameters, context);
+      const std::string missing = missing_for(*task, model, dataset);
+      if (!missing.empty()) say(fmt::format("task {}: will not be evaluated: {}", choice.name, missing));
+    }
   }
 
   void train(const Stage& stage, StageKeys& keys, Pipeline& pipeline, const Dataset& dataset) {
@@ -220,7 +244,7 @@ class Run {
     const bool frozen = std::find(stage.train.begin(), stage.train.end(), "encoder") == stage.train.end();
     const std::string feature_key = frozen ? keys.features() : std::string();
     const fs::path folder = shared_ / "stages" / fmt::format("{}-{}", stage.name, keys.next(stage));
-    fs::create_directories(folder);
+    create_folder(folder);
     const FileLock lock(folder / ".lock");
     const bool known = fs::exists(stage_weights(folder));
     if (frozen && !known && feature_key != feature_key_) {

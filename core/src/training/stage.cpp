@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "blip3u/error.h"
+#include "io/files.h"
 #include "io/interrupt.h"
 #include "io/progress.h"
 #include "io/safetensors.h"
@@ -23,6 +25,8 @@ namespace {
 
 constexpr const char* series_prefix = "series/";
 
+fs::path seconds_file(const fs::path& folder) { return folder / "seconds.txt"; }
+
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::vector<NamedTensor> series_tensors(const StageRecord& record) {
@@ -35,9 +39,10 @@ std::vector<NamedTensor> series_tensors(const StageRecord& record) {
 
 StageRecord read_record(const WeightFile& file, const fs::path& path) {
   StageRecord record;
-  const auto seconds = file.metadata.find("seconds");
-  if (seconds == file.metadata.end()) throw Error(fmt::format("{}: not a stage file of this program", path.string()));
-  record.seconds = std::stod(seconds->second);
+  if (!file.metadata.contains("stage")) {
+    throw Error(
+        fmt::format("{}: not a stage file of this program; delete it, and the stage is trained anew", path.string()));
+  }
   for (const NamedTensor& tensor : file.tensors) {
     if (!tensor.name.starts_with(series_prefix)) continue;
     const double* data = tensor.value.data_ptr<double>();
@@ -89,9 +94,10 @@ class Trainer {
     for (std::int64_t step = first; step < stage_.steps; ++step) {
       const double total = train_step(step);
       progress.update(step + 1, fmt::format("loss {:.4f}", total));
-      const bool due = (step + 1) % stage_.checkpoint_every == 0;
-      if (step + 1 < stage_.steps && (due || interrupted())) save_progress(step + 1);
-      if (interrupted()) stop(step + 1);
+      if (step + 1 == stage_.steps) break;  // what is complete is saved as such, also when interrupted
+      const bool due = (step + 1) % stage_.checkpoint_every == 0, stopping = interrupted();
+      if (due || stopping) save_progress(step + 1);
+      if (stopping) stop(step + 1);
     }
     optimizer_.use_averages();
     progress.finish("");
@@ -126,15 +132,13 @@ class Trainer {
     std::vector<std::pair<std::string, Tensor>> values;
     for (const Loss& loss : objective_->losses(step)) {
       const Tensor mean = loss.sum / loss.count;
-      const auto weight = stage_.loss_weights.find(loss.name);
-      const Tensor term = weight == stage_.loss_weights.end() ? mean : mean * weight->second;
+      const Tensor term = mean * weight_of(loss.name);
       total = total.defined() ? total + term : term;
       values.emplace_back(loss.name, mean.detach());
     }
     if (!total.defined()) {
       throw Error(Fault::usage, fmt::format("stage `{}`: its components have no loss to train with", stage_.name));
     }
-    check_loss_weights(values);
     total.backward();
     optimizer_.step(step);
     objective_->after_step(step);
@@ -148,16 +152,15 @@ class Trainer {
     return value;
   }
 
-  void check_loss_weights(const std::vector<std::pair<std::string, Tensor>>& values) const {
-    for (const auto& [name, weight] : stage_.loss_weights) {
-      const bool known =
-          std::any_of(values.begin(), values.end(), [&](const auto& value) { return value.first == name; });
-      if (known) continue;
-      std::string names;
-      for (const auto& value : values) names += (names.empty() ? "`" : ", `") + value.first + "`";
-      throw Error(Fault::usage, fmt::format("stage `{}`: loss_weights names `{}`, but the losses here are {}",
-                                            stage_.name, name, names));
-    }
+  /// The recipe's weight of one loss of the component that the objective takes its losses from.
+  double weight_of(const std::string& loss) const {
+    const ComponentChoice* const choice = component_with_loss(stage_.objective, pipeline_.recipe().pipeline);
+    if (!choice) return 1;  // the objective's own
+    const auto weight = choice->loss_weights.find(loss);
+    if (weight != choice->loss_weights.end()) return weight->second;
+    throw Error(Fault::plugin, fmt::format("{}: {} `{}` returned a loss `{}` that its descriptor does not declare; add "
+                                           "it to `losses` there",
+                                           choice->entry.library_path, kind_name(choice->kind), choice->name, loss));
   }
 
   fs::path progress_file() const { return folder_ / "progress.safetensors"; }
@@ -166,6 +169,7 @@ class Trainer {
     if (!fs::exists(progress_file())) return 0;
     const WeightFile file = load_safetensors(progress_file());
     record_ = read_record(file, progress_file());
+    record_.seconds = std::stod(file.metadata.at("seconds"));
     std::vector<NamedTensor> targets = optimizer_.saved_tensors();
     for (const NamedTensor& tensor : trained_state()) targets.push_back(tensor);
     WeightFile tensors;
@@ -176,19 +180,18 @@ class Trainer {
     return std::stoll(file.metadata.at("step"));
   }
 
-  std::map<std::string, std::string> metadata() {
+  std::string seconds() {
     record_.seconds = earlier_ + now() - started_;
-    return {{"stage", stage_.name}, {"seconds", fmt::format("{:.3f}", record_.seconds)}};
+    return fmt::format("{:.3f}", record_.seconds);
   }
 
   void save_progress(std::int64_t step) {
-    auto values = metadata();
-    values["step"] = std::to_string(step);
     std::vector<NamedTensor> tensors = optimizer_.saved_tensors();
     for (const auto& more : {trained_state(), series_tensors(record_)}) {
       tensors.insert(tensors.end(), more.begin(), more.end());
     }
-    save_safetensors(progress_file(), tensors, values);
+    save_safetensors(progress_file(), tensors,
+                     {{"stage", stage_.name}, {"seconds", seconds()}, {"step", std::to_string(step)}});
   }
 
   void save_weights() {
@@ -198,7 +201,8 @@ class Trainer {
         tensors.push_back({role + "/" + tensor.name, tensor.value});
       }
     }
-    save_safetensors(stage_weights(folder_), tensors, metadata());
+    write_atomically(seconds_file(folder_), seconds());  // not in the weights, which are the same bits in every run
+    save_safetensors(stage_weights(folder_), tensors, {{"stage", stage_.name}});
     fs::remove(progress_file());
   }
 
@@ -237,8 +241,13 @@ StageRecord load_stage_weights(const fs::path& file, const std::vector<std::stri
 StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
                         const FeatureTable* features, const fs::path& folder) {
   const fs::path done = stage_weights(folder);
-  if (fs::exists(done)) return load_stage_weights(done, stage.train, pipeline);
-  fs::create_directories(folder);
+  if (fs::exists(done)) {
+    StageRecord record = load_stage_weights(done, stage.train, pipeline);
+    if (fs::exists(seconds_file(folder)))
+      record.seconds = std::strtod(read_text(seconds_file(folder)).c_str(), nullptr);
+    return record;
+  }
+  create_folder(folder);
   return Trainer(stage, seed, pipeline, dataset, features, folder).run();
 }
 

@@ -19,6 +19,7 @@ struct StageRecord {
 /// Trains `stage` in `folder` unless weights.safetensors is there, going on from progress.safetensors if that is.
 /// Either way the pipeline has the stage's weights afterwards. Everything depends on the seed, the step and the data
 /// alone, so an interrupted stage ends bit for bit where an undisturbed one does. Interrupting saves first.
+/// The weights file holds nothing that differs between two runs, such as times.
 BLIP3U_API StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
                                    const FeatureTable* features, const std::filesystem::path& folder);
 

@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::size_t key_length = 16;
 
+/// Grows whenever the core trains otherwise than before (objectives, optimiser, random numbers), so that no stage of an
+/// older program is taken for one of this.
+constexpr int training_version = 2;
+
 std::string describe(const ParameterValue& value) {
   return std::visit(
       [](const auto& held) -> std::string {
@@ -26,16 +30,15 @@ std::string describe(const ParameterValue& value) {
 std::string describe(const ComponentChoice& choice) {
   std::string text = fmt::format("{} {} {}", kind_name(choice.kind), choice.name, choice.entry.library_hash);
   for (const auto& [name, value] : choice.parameters.values()) text += fmt::format("\n  {}: {}", name, describe(value));
+  for (const auto& [name, weight] : choice.loss_weights) text += fmt::format("\n  weight of {}: {}", name, weight);
   return text;
 }
 
 std::string describe(const Stage& stage) {
-  std::string text = fmt::format("stage {} {} [{}] {} {} {} {} {} {} {} {} {}", stage.name,
-                                 static_cast<int>(stage.objective), fmt::join(stage.train, ", "), stage.steps,
-                                 stage.batch, stage.learning_rate, stage.final_learning_rate, stage.warmup,
-                                 stage.weight_decay, stage.gradient_clip, stage.average_decay, stage.word_dropout);
-  for (const auto& [name, weight] : stage.loss_weights) text += fmt::format("\n  {}: {}", name, weight);
-  return text;
+  return fmt::format("stage {} {} [{}] {} {} {} {} {} {} {} {} {}", stage.name, static_cast<int>(stage.objective),
+                     fmt::join(stage.train, ", "), stage.steps, stage.batch, stage.learning_rate,
+                     stage.final_learning_rate, stage.warmup, stage.weight_decay, stage.gradient_clip,
+                     stage.average_decay, stage.word_dropout);
 }
 
 // The components that an objective runs.
@@ -56,11 +59,12 @@ std::vector<const ComponentChoice*> components_of(Objective objective, const Pip
 
 }  // namespace
 
-StageKeys::StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary)
+StageKeys::StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary,
+                     const std::string& device)
     : recipe_(recipe),
-      common_(fmt::format("format 1\n{}\nseed {}\ndevice {}\n{}\n{}\n{}\n{}\n{}", BLIP3U_VERSION, recipe.seed,
-                          recipe.device, data_fingerprint, recipe.tokenizer.name, sha256_text(vocabulary),
-                          recipe.prompt_template, recipe.question_template)) {}
+      common_(fmt::format("{} {}\nseed {}\ndevice {}\ndata {} {}\ntokenizer {} {} {}", BLIP3U_BUILD_STAMP,
+                          training_version, recipe.seed, device, recipe.data.entry.library_hash, data_fingerprint,
+                          recipe.tokenizer.name, recipe.tokenizer.entry.library_hash, sha256_text(vocabulary))) {}
 
 std::string StageKeys::after(const std::string& role) const {
   const auto found = trained_by_.find(role);
@@ -69,6 +73,8 @@ std::string StageKeys::after(const std::string& role) const {
 
 std::string StageKeys::next(const Stage& stage) {
   std::string text = common_ + "\n" + describe(stage);
+  if (stage.objective == Objective::generate) text += "\nprompt " + recipe_.prompt_template;
+  if (stage.objective == Objective::answer) text += "\nquestion " + recipe_.question_template;
   for (const ComponentChoice* choice : components_of(stage.objective, recipe_.pipeline)) {
     text += "\n" + describe(*choice) + "\nafter " + after(kind_name(choice->kind));
   }

@@ -12,7 +12,9 @@ namespace blip3u {
 /// the earlier stages that trained one of those. Ask for the stages in order.
 class BLIP3U_API StageKeys {
  public:
-  StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary);
+  /// `device` is the one that `auto` came to.
+  StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary,
+            const std::string& device);
 
   std::string next(const Stage& stage);
 

@@ -16,17 +16,17 @@ namespace {
 constexpr std::int64_t encoding_batch = 64;
 }
 
-std::vector<std::int64_t> batch_indices(std::uint64_t seed, std::int64_t size, std::int64_t batch, std::int64_t step) {
+std::vector<std::int64_t> ShuffledOrder::batch(std::uint64_t seed, std::int64_t size, std::int64_t batch,
+                                               std::int64_t step) {
   std::vector<std::int64_t> result;
-  std::int64_t pass = -1;
-  Tensor order;
   for (std::int64_t position = step * batch; position < (step + 1) * batch; ++position) {
-    if (position / size != pass) {
-      pass = position / size;
-      auto generator = at::detail::createCPUGenerator(derive_seed(seed, static_cast<std::uint64_t>(pass)));
-      order = at::randperm(size, generator, at::kLong);
+    if (position / size != pass_ || seed != seed_ || order_.size(0) != size) {
+      pass_ = position / size;
+      seed_ = seed;
+      auto generator = at::detail::createCPUGenerator(derive_seed(seed, static_cast<std::uint64_t>(pass_)));
+      order_ = at::randperm(size, generator, at::kLong);
     }
-    result.push_back(order.data_ptr<std::int64_t>()[position % size]);
+    result.push_back(order_.const_data_ptr<std::int64_t>()[position % size]);
   }
   return result;
 }

@@ -12,10 +12,18 @@
 
 namespace blip3u {
 
-/// The positions [step * batch, (step + 1) * batch) of an endless sequence of shuffled passes over `size` items. Pass p
-/// is a permutation drawn from derive_seed(seed, p), so any step can be asked for first.
-BLIP3U_API std::vector<std::int64_t> batch_indices(std::uint64_t seed, std::int64_t size, std::int64_t batch,
-                                                   std::int64_t step);
+/// An endless sequence of shuffled passes over `size` items. Pass p is a permutation drawn from derive_seed(seed, p),
+/// so any step can be asked for first. Remembers the latest pass, which is all that its state is for.
+class BLIP3U_API ShuffledOrder {
+ public:
+  /// The positions [step * batch, (step + 1) * batch).
+  std::vector<std::int64_t> batch(std::uint64_t seed, std::int64_t size, std::int64_t batch, std::int64_t step);
+
+ private:
+  std::uint64_t seed_ = 0;
+  std::int64_t pass_ = -1;
+  Tensor order_;
+};
 
 /// Features of every training image, made by a frozen encoder.
 class BLIP3U_API FeatureTable {

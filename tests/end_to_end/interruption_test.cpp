@@ -1,0 +1,127 @@
+// Runs that are killed, interrupted or kept waiting.
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "end_to_end/support.h"
+#include "io/lock.h"
+
+namespace blip3u::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+class Interruption : public EndToEnd {
+ protected:
+  /// A run that takes a second or so and saves its progress 44 times.
+  static std::vector<std::string> long_run(const std::string& output) {
+    std::vector<std::string> arguments = {"run", "tiny.yaml", "output=" + output};
+    for (const char* stage : {"encoder", "decoder", "backbone", "denoiser"}) {
+      arguments.push_back(fmt::format("training.{}.steps=60", stage));
+      arguments.push_back(fmt::format("training.{}.checkpoint_every=5", stage));
+    }
+    return arguments;
+  }
+
+  /// When the unfinished stage last saved its progress; the beginning of time while there is no such file.
+  fs::file_time_type progress_saved(const std::string& output) const {
+    std::error_code none;
+    fs::file_time_type latest = fs::file_time_type::min();
+    for (const auto& stage : fs::directory_iterator(file(output) / "stages", none)) {
+      const auto saved = fs::last_write_time(stage.path() / "progress.safetensors", none);
+      if (!none) latest = std::max(latest, saved);
+    }
+    return latest;
+  }
+
+  pid_t start_program(const std::vector<std::string>& arguments) const {
+    return start(arguments, folder_.path(), {}, file("out"), file("err"));
+  }
+  std::string said() const { return content_of(file("err")); }
+
+  /// Starts the program and waits until it has saved progress once more, or has ended.
+  pid_t start_until_progress(const std::vector<std::string>& arguments, const std::string& output) const {
+    const auto before = progress_saved(output);
+    const pid_t child = start_program(arguments);
+    EXPECT_TRUE(eventually([&] { return progress_saved(output) > before || has_ended(child); })) << said();
+    return child;
+  }
+
+  /// Starts the program and waits until it has said something, or has ended.
+  pid_t start_until_said(const std::vector<std::string>& arguments, const std::string& words) const {
+    const pid_t child = start_program(arguments);
+    EXPECT_TRUE(eventually([&] { return said().find(words) != std::string::npos || has_ended(child); })) << said();
+    return child;
+  }
+
+  /// Expects a run to end in the same bits whether or not signals have ended it again and again.
+  void expect_same_bits_after(int signal) {
+    ASSERT_EQ(blip3u(long_run("calm")).code, 0);
+    std::mt19937 random(1);  // NOLINT: the moments should repeat
+    int hits = 0;            // that met a live process which had saved something to go on from
+    for (int tries = 0, code = -1; tries < 6 && code != 0; ++tries) {
+      const pid_t child = start_until_progress(long_run("disturbed"), "disturbed");
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 150));  // any moment after that
+      kill(child, signal);
+      code = exit_code(child);
+      EXPECT_THAT(code, AnyOf(128 + signal, 0)) << said();
+      if (code != 0 && progress_saved("disturbed") != fs::file_time_type::min()) ++hits;
+      if (signal == SIGINT) expect_nothing_half_written();
+    }
+    EXPECT_GE(hits, 2) << "the run is too short to be disturbed";
+    const Outcome last = blip3u(long_run("disturbed"));
+    ASSERT_EQ(last.code, 0) << last.err;
+    EXPECT_EQ(results(run_directory("disturbed")), results(run_directory("calm")));
+    expect_nothing_half_written();  // what a killed process left goes when its file is written after all
+  }
+};
+
+TEST_F(Interruption, KilledAtAnyMomentItEndsInTheSameBits) { expect_same_bits_after(SIGKILL); }
+
+TEST_F(Interruption, CtrlCAtAnyMomentEndsInTheSameBits) { expect_same_bits_after(SIGINT); }
+
+TEST_F(Interruption, CtrlCSavesAndTheNextRunGoesOn) {
+  const auto interrupted_after = [&] {
+    const pid_t child = start_until_progress({"run", "tiny.yaml", "training.encoder.steps=1000000"}, "runs");
+    kill(child, SIGINT);
+    EXPECT_EQ(exit_code(child), 130);
+    const std::string err = said(), message = "blip3u: interrupted in stage `encoder` after step ";
+    const auto place = err.find(message);
+    EXPECT_NE(place, std::string::npos) << err;
+    return place == std::string::npos ? 0 : std::stoi(err.substr(place + message.size()));
+  };
+  const int first = interrupted_after();
+  EXPECT_GE(first, 2) << "it saves after every second step";
+  EXPECT_EQ(status(), "interrupted");
+  EXPECT_GT(interrupted_after(), first);
+  expect_nothing_half_written();
+}
+
+TEST_F(Interruption, CtrlCEndsTheWaitForAnotherRun) {
+  fs::create_directory(file("taken"));
+  const FileLock other(file("taken/.lock"));
+  const pid_t child = start_until_said({"train", "--config", "tiny.yaml", "--output_dir", "taken"}, "waiting for it");
+  kill(child, SIGINT);
+  EXPECT_EQ(exit_code(child), 130);
+  EXPECT_THAT(said(), HasSubstr("waiting for it"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(file("taken")), {}), 1) << "it did something before its turn";
+}
+
+TEST_F(Interruption, CtrlCInGenerateLeavesNoPicture) {
+  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  const pid_t child = start_until_said(
+      {"generate", "--prompt", "a white square", "--output_path", "x.png", "--num_images", "10000"}, "the latest run");
+  kill(child, SIGINT);
+  EXPECT_EQ(exit_code(child), 130);
+  EXPECT_THAT(said(), HasSubstr("blip3u: interrupted"));
+  for (const auto& entry : fs::directory_iterator(folder_.path())) EXPECT_NE(entry.path().extension().string(), ".png");
+  expect_nothing_half_written();
+}
+
+}  // namespace
+}  // namespace blip3u::testing
