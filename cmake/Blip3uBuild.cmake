@@ -29,13 +29,6 @@ if(BLIP3U_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-string(REGEX MATCH "^[0-9]+" _compiler_major "${CMAKE_CXX_COMPILER_VERSION}")
-set(BLIP3U_BUILD_STAMP
-  "blip3u ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}; LibTorch ${BLIP3U_TORCH_VERSION}; ${CMAKE_CXX_COMPILER_ID} ${_compiler_major}; C++${CMAKE_CXX_STANDARD}")
-if(BLIP3U_SANITIZE)
-  string(APPEND BLIP3U_BUILD_STAMP "; sanitize ${BLIP3U_SANITIZE}")
-endif()
-
 # Precompiled headers, each compiled once with the flags of all targets:
 #   torch  <torch/torch.h>, for plugins and the tests of their parts: 28 s a file without it; but it costs 8 s itself
 #   plain  what all else includes most, and of LibTorch only the tensor

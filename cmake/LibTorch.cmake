@@ -1,9 +1,7 @@
-# Imported target blip3u::torch over the LibTorch libraries.
+# Imported target blip3u::torch over the LibTorch libraries. Part of the package that is installed, too.
 #
 # find_package(Torch) is not used: the wheel's configuration pulls in the CUDA toolkit. Only the CPU libraries are
 # linked; the program loads libtorch_cuda.so itself where a driver is present (core/src/pipeline/device.cpp).
-set(BLIP3U_LIBTORCH "${PROJECT_SOURCE_DIR}/.deps/torch" CACHE PATH "Folder with LibTorch's lib/ and include/")
-
 if(NOT EXISTS "${BLIP3U_LIBTORCH}/lib/libtorch_cpu.so")
   message(FATAL_ERROR "No LibTorch in ${BLIP3U_LIBTORCH}. Run ./blip3u once, which installs it there, "
                       "or give -DBLIP3U_LIBTORCH=/path/to/torch")
@@ -17,7 +15,7 @@ if(NOT BLIP3U_TORCH_VERSION VERSION_EQUAL 2.11.0)
   message(FATAL_ERROR "LibTorch in ${BLIP3U_LIBTORCH} is ${BLIP3U_TORCH_VERSION}; this toolkit is written for 2.11.0")
 endif()
 
-# libtorch_cpu.so of the CUDA wheel needs these two at link time.
+# libtorch_cpu.so of the CUDA wheel needs libraries of this folder at link time.
 set(_cuda_libraries "${BLIP3U_LIBTORCH}/../nvidia/cu13/lib")
 
 add_library(blip3u::torch INTERFACE IMPORTED GLOBAL)

@@ -93,6 +93,7 @@ int main(int argc, char** argv) {
   blip3u::add_evaluate(app, program);
   blip3u::add_validate(app, program);
   blip3u::add_compare(app, program);
+  blip3u::add_schema(app, program);
   blip3u::add_plugins(app, program);
 
   try {

@@ -209,7 +209,7 @@ int inspect(const Program& program, const InspectOptions& options) {
 }  // namespace
 
 void add_plugins(CLI::App& app, Program& program) {
-  CLI::App* const plugins = app.add_subcommand("plugins", "Show what the plugin libraries offer");
+  CLI::App* const plugins = app.add_subcommand("plugins", "Show, check and start plugin libraries");
   plugins->require_subcommand(1);
 
   CLI::App* const list_verb = plugins->add_subcommand("list", "List the libraries, and why some failed to load");
@@ -225,6 +225,8 @@ void add_plugins(CLI::App& app, Program& program) {
       ->excludes(as_json);
   inspect_verb->callback(
       [options, &program] { program.action = [options, &program] { return inspect(program, *options); }; });
+  add_plugins_new(*plugins, program);
+  add_plugins_verify(*plugins, program);
 }
 
 }  // namespace blip3u

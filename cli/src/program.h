@@ -52,6 +52,9 @@ void add_generate(CLI::App& app, Program& program);
 void add_evaluate(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_compare(CLI::App& app, Program& program);
+void add_schema(CLI::App& app, Program& program);
 void add_plugins(CLI::App& app, Program& program);
+void add_plugins_new(CLI::App& plugins, Program& program);
+void add_plugins_verify(CLI::App& plugins, Program& program);
 
 }  // namespace blip3u

@@ -48,6 +48,7 @@ class Ddpm : public Sampler {
         share_table_(at::tensor(shares_, at::kFloat).to(device_)) {}
 
   double condition_dropout() const override { return condition_dropout_; }
+  double order() const override { return 1; }  // DDIM is Euler's method in another variable
 
   std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
                          Generator& generator) override {

@@ -18,6 +18,7 @@ class FlowMatching : public Sampler {
         device_(context.device) {}
 
   double condition_dropout() const override { return condition_dropout_; }
+  double order() const override { return options_.solver == layers::FlowSolver::euler ? 1 : 2; }
 
   std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
                          Generator& generator) override {

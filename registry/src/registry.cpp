@@ -48,7 +48,8 @@ std::vector<std::filesystem::path> default_plugin_folders() {
     }
     return folders;
   }
-  folders.push_back(std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "plugins");
+  const auto program = std::filesystem::read_symlink("/proc/self/exe");
+  folders.push_back(program.parent_path().parent_path() / "lib" / "blip3u" / "plugins");
   return folders;
 }
 

@@ -18,8 +18,9 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 const std::vector<std::vector<std::string>> verbs = {
-    {"run"},      {"train"},   {"infer"},   {"generate"},        {"evaluate"},
-    {"validate"}, {"compare"}, {"plugins"}, {"plugins", "list"}, {"plugins", "inspect"},
+    {"run"},     {"train"},   {"infer"},           {"generate"},           {"evaluate"},       {"validate"},
+    {"compare"}, {"plugins"}, {"plugins", "list"}, {"plugins", "inspect"}, {"plugins", "new"}, {"plugins", "verify"},
+    {"schema"},
 };
 
 const std::string easy_vqa = BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml";

@@ -124,7 +124,7 @@ TEST(Registry, AMissingFolderIsAnError) {
 TEST(Registry, TheEnvironmentReplacesTheProgramsFolder) {
   const std::filesystem::path beside = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
   unsetenv("BLIP3U_PLUGIN_PATH");
-  EXPECT_THAT(default_plugin_folders(), ElementsAre(beside / "plugins"));
+  EXPECT_THAT(default_plugin_folders(), ElementsAre(beside / "lib" / "blip3u" / "plugins"));
   setenv("BLIP3U_PLUGIN_PATH", "/a::/b/c:", 1);
   EXPECT_THAT(default_plugin_folders(), ElementsAre("/a", "/b/c"));
   unsetenv("BLIP3U_PLUGIN_PATH");

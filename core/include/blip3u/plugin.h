@@ -100,16 +100,15 @@ BLIP3U_API const char* kind_name(Kind kind);
 /// Exports a plugin library. Use once, in one source file, at global scope:
 ///   constexpr blip3u::ComponentDescriptor components[] = {...};
 ///   BLIP3U_PLUGIN("acme", "1.0.0", "Apache-2.0", components)
-#define BLIP3U_PLUGIN(library_name, library_version, library_license, component_table)      \
-  extern "C" __attribute__((visibility("default"), used)) const char blip3u_build_stamp[] = \
-      "blip3u-build-stamp:" BLIP3U_BUILD_STAMP;                                             \
-  extern "C" BLIP3U_API const blip3u::PluginDescriptor* blip3u_plugin() {                   \
-    static constexpr blip3u::PluginDescriptor descriptor{blip3u::interface_version,         \
-                                                         sizeof(blip3u::PluginDescriptor),  \
-                                                         BLIP3U_BUILD_STAMP,                \
-                                                         library_name,                      \
-                                                         library_version,                   \
-                                                         library_license,                   \
-                                                         component_table};                  \
-    return &descriptor;                                                                     \
+#define BLIP3U_PLUGIN(library_name, library_version, library_license, component_table)                         \
+  extern "C" __attribute__((used)) const char blip3u_build_stamp[] = "blip3u-build-stamp:" BLIP3U_BUILD_STAMP; \
+  extern "C" BLIP3U_API const blip3u::PluginDescriptor* blip3u_plugin() {                                      \
+    static constexpr blip3u::PluginDescriptor descriptor{blip3u::interface_version,                            \
+                                                         sizeof(blip3u::PluginDescriptor),                     \
+                                                         BLIP3U_BUILD_STAMP,                                   \
+                                                         library_name,                                         \
+                                                         library_version,                                      \
+                                                         library_license,                                      \
+                                                         component_table};                                     \
+    return &descriptor;                                                                                        \
   }

@@ -19,6 +19,9 @@ class BLIP3U_API Sampler : public Component {
   /// The share of prompts that training replaces by the empty prompt, so that guidance has something to start from.
   virtual double condition_dropout() const { return 0.0; }
 
+  /// Order of convergence of its solver in the size of a step, where the velocity is smooth; 0: it states none.
+  virtual double order() const { return 0.0; }
+
   /// The training objective. target.x [B,N,D] float with about unit variance, or target.codes; one generator row for
   /// each row of the batch.
   virtual std::vector<Loss> loss(Denoiser&, const Visual& target, const Condition&, Generator&) = 0;

@@ -35,8 +35,9 @@ void expected(const Node& node, std::string_view name, std::string_view what, Di
 bool is_plain_name(std::string_view text);
 
 // Schemas of the maps that belong to no component.
-std::span<const ParameterSpec> recipe_schema();
-std::span<const ParameterSpec> template_schema();
+BLIP3U_API std::span<const ParameterSpec> recipe_schema();
+BLIP3U_API std::span<const ParameterSpec> template_schema();
+BLIP3U_API std::span<const ParameterSpec> stage_schema();
 
 /// The keys of `pipeline` in the order of their checks.
 inline constexpr Kind pipeline_kinds[] = {Kind::encoder, Kind::backbone, Kind::denoiser, Kind::sampler, Kind::decoder};

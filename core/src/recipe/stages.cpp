@@ -129,6 +129,7 @@ Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnosti
 
 std::span<const ParameterSpec> recipe_schema() { return recipe_keys; }
 std::span<const ParameterSpec> template_schema() { return template_keys; }
+std::span<const ParameterSpec> stage_schema() { return stage_keys; }
 
 const char* objective_name(Objective objective) {
   switch (objective) {

@@ -48,7 +48,7 @@ class Registry : public Catalog {
 };
 
 /// Where the toolkit's own plugins are: the folders of BLIP3U_PLUGIN_PATH (colon-separated), or, if it is not set,
-/// `../plugins` beside the folder of the running program.
+/// `../lib/blip3u/plugins` from the folder of the running program.
 std::vector<std::filesystem::path> default_plugin_folders();
 
 /// A component's full name: `clip` for clip/clip, else `library/component`.

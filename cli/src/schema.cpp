@@ -1,0 +1,199 @@
+// `schema`: the JSON Schema of recipes with all installed plugins, so that editors complete and check.
+//
+// A recipe with a `base` need not name what the base names: it may give a parameter of a component without its
+// `plugin`. So the keys of a component (`sampler`, in `$defs`) are one schema, and what must be there (`whole.sampler`)
+// another, which only a recipe without a base and the list of tasks, which never merges, have to meet.
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+#include "recipe/check.h"
+
+namespace blip3u {
+namespace {
+
+using json = nlohmann::ordered_json;  // keys stay in the order of a recipe
+
+json text_schema(std::span<const char* const> choices) {
+  if (!choices.empty()) return {{"enum", std::vector<std::string>(choices.begin(), choices.end())}};
+  return {{"type", {"string", "number", "boolean"}}};  // in a recipe, 64 is a text too where a text is asked for
+}
+
+json value_schema(const ParameterSpec& spec) {
+  json result;
+  switch (spec.type) {
+    case ParameterType::boolean: result["type"] = "boolean"; break;
+    case ParameterType::integer: result["type"] = "integer"; break;
+    case ParameterType::number: result["type"] = "number"; break;
+    case ParameterType::text: result = text_schema(spec.choices); break;
+    case ParameterType::texts: result = {{"type", "array"}, {"items", text_schema(spec.choices)}}; break;
+  }
+  const bool whole = spec.type == ParameterType::integer;
+  const auto limit = [&](double value) { return whole ? json(static_cast<std::int64_t>(value)) : json(value); };
+  if (std::isfinite(spec.minimum)) result["minimum"] = limit(spec.minimum);
+  if (std::isfinite(spec.maximum)) result["maximum"] = limit(spec.maximum);
+  if (!spec.required) std::visit([&](const auto& value) { result["default"] = value; }, default_value(spec));
+  result["description"] = spec.documentation;
+  return result;
+}
+
+json map_schema(std::span<const ParameterSpec> specs) {
+  json result = {{"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
+  for (const ParameterSpec& spec : specs) result["properties"][spec.name] = value_schema(spec);
+  return result;
+}
+
+std::vector<std::string> required_keys(std::span<const ParameterSpec> specs) {
+  std::vector<std::string> keys;
+  for (const ParameterSpec& spec : specs) {
+    if (spec.required) keys.emplace_back(spec.name);
+  }
+  return keys;
+}
+
+json reference(const std::string& definition) { return {{"$ref", "#/$defs/" + definition}}; }
+
+json component_schema(const ComponentDescriptor& component) {
+  json result = map_schema(component.parameters);
+  result["description"] = component.summary;
+  result["properties"]["plugin"] = json::object();  // whose value is checked where the component is chosen by it
+  if (component.losses.empty()) return result;
+  static constexpr ParameterSpec weight =
+      number("weight", 1, 0, std::numeric_limits<double>::infinity(), "factor of this term of the loss");
+  json weights = map_schema({});
+  weights["description"] = "factors of the terms of its loss";
+  for (const char* loss : component.losses) weights["properties"][loss] = value_schema(weight);
+  result["properties"]["loss_weights"] = std::move(weights);
+  return result;
+}
+
+class Definitions {
+ public:
+  explicit Definitions(Registry& registry) : registry_(registry) {}
+
+  /// Defines `KIND`, `whole.KIND` and `KIND.LIBRARY.COMPONENT` for every component, and returns a reference to the
+  /// first.
+  json component(Kind kind) {
+    const std::string kind_text = kind_name(kind);
+    json names = json::array(), chosen = json::array(), any = json::array();
+    json demands = json::array(), demanding = json::array();
+    for (const std::string& name : registry_.names(kind)) {
+      const ComponentDescriptor& component = *registry_.find(kind, name).component;
+      const auto slash = name.find('/');
+      const std::string library = name.substr(0, slash);
+      json spellings = json::array({name});
+      if (slash == std::string::npos) spellings.push_back(library + '/' + component.name);
+      const std::string definition = fmt::format("{}.{}.{}", kind_text, library, component.name);
+      const json is_this = {{"properties", {{"plugin", {{"enum", spellings}}}}}, {"required", {"plugin"}}};
+      definitions_[definition] = component_schema(component);
+      chosen.push_back({{"if", is_this}, {"then", reference(definition)}});
+      any.push_back(reference(definition));
+      for (const json& spelling : spellings) names.push_back(spelling);
+      if (const auto keys = required_keys(component.parameters); !keys.empty()) {
+        demands.push_back({{"if", is_this}, {"then", {{"required", keys}}}});
+        for (const json& spelling : spellings) demanding.push_back(spelling);
+      }
+    }
+    if (names.empty()) {
+      definitions_[kind_text] = false;  // no component of this kind is installed
+      definitions_["whole." + kind_text] = false;
+      return reference(kind_text);
+    }
+    const json is_map = {{"type", "object"}}, names_plugin = {{"required", {"plugin"}}};
+    json map = {{"properties", {{"plugin", {{"enum", names}, {"description", "the component's name"}}}}}};
+    map["if"] = names_plugin;
+    map["then"] = {{"allOf", chosen}};
+    map["else"] = {{"anyOf", any}};  // the base names it
+    definitions_[kind_text] = {{"if", is_map}, {"then", map}, {"else", {{"enum", names}}}};
+
+    json whole = {{"if", is_map}, {"then", names_plugin}};
+    if (!demands.empty()) {
+      whole["then"]["allOf"] = demands;
+      whole["else"] = {{"not", {{"enum", demanding}}}};  // the name alone leaves no room for what it demands
+    }
+    definitions_["whole." + kind_text] = whole;
+    return reference(kind_text);
+  }
+
+  static json whole(Kind kind) { return reference(std::string("whole.") + kind_name(kind)); }
+
+  json take() { return std::move(definitions_); }
+
+ private:
+  Registry& registry_;
+  json definitions_ = json::object();
+};
+
+json described(json schema, const char* description) {
+  schema["description"] = description;
+  return schema;
+}
+
+json list_schema(json items, const char* description) {
+  return {{"type", "array"}, {"items", std::move(items)}, {"default", json::array()}, {"description", description}};
+}
+
+json stage() {
+  json result = map_schema(stage_schema());
+  result["required"] = required_keys(stage_schema());
+  return result;
+}
+
+json recipe(Registry& registry) {
+  Definitions definitions(registry);
+  json result = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "BLIP3-U recipe"}};
+  result.update(map_schema(recipe_schema()));
+  json& keys = result["properties"];
+  keys["base"] = {{"type", "string"}, {"description", "path of one other recipe, relative to this file, to change"}};
+  keys["data"] = described(definitions.component(Kind::dataset), "the data set");
+  keys["tokenizer"] = described(definitions.component(Kind::tokenizer), "what turns text into numbers");
+  keys["pipeline"] = described(map_schema({}), "the parts of the model; null takes one out");
+  json whole_parts;
+  for (const Kind kind : pipeline_kinds) {
+    const json part = definitions.component(kind);
+    keys["pipeline"]["properties"][kind_name(kind)] = {{"anyOf", {{{"type", "null"}}, part}}};
+    whole_parts[kind_name(kind)] = {{"anyOf", {{{"type", "null"}}, Definitions::whole(kind)}}};
+  }
+  keys["templates"] = described(map_schema(template_schema()), "how texts are put before the backbone");
+  keys["training"] = list_schema(stage(), "stages, run in this order");
+  const json task = definitions.component(Kind::task);
+  keys["evaluation"] = list_schema({{"allOf", {task, Definitions::whole(Kind::task)}}}, "tasks, run after training");
+
+  std::vector<std::string> required = required_keys(recipe_schema());
+  required.insert(required.end(), {"data", "tokenizer", "pipeline"});
+  result["if"] = {{"required", {"base"}}};
+  result["else"] = {{"required", required},
+                    {"properties",
+                     {{"data", Definitions::whole(Kind::dataset)},
+                      {"tokenizer", Definitions::whole(Kind::tokenizer)},
+                      {"pipeline", {{"properties", whole_parts}}}}}};
+  result["$defs"] = definitions.take();
+  return result;
+}
+
+}  // namespace
+
+void add_schema(CLI::App& app, Program& program) {
+  CLI::App* const verb = app.add_subcommand("schema", "Print the JSON Schema of recipes, for editors");
+  verb->footer(
+      "Covers every plugin that can be loaded. Store it, and begin a recipe with the line\n"
+      "# yaml-language-server: $schema=FILE");
+  verb->callback([&program] {
+    program.action = [&program] {
+      Registry registry = open_registry(program);
+      fmt::print("{}\n", recipe(registry).dump(2));
+      return 0;
+    };
+  });
+}
+
+}  // namespace blip3u

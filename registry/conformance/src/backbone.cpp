@@ -1,0 +1,201 @@
+// Backbones: the cache and the one mask rule.
+#include <ATen/ATen.h>
+
+#include "blip3u/backbone.h"
+#include "kinds.h"
+#include "partners.h"
+
+namespace blip3u::conformance {
+
+namespace {
+
+constexpr std::int64_t length = 7;
+
+Backbone& backbone(Component& component) { return dynamic_cast<Backbone&>(component); }
+
+Block block_of(const Tensor& embeds) {
+  Block block;
+  block.embeds = embeds;
+  return block;
+}
+
+/// A disturbed backbone, text for it, and what the checks do with both. Without gradients.
+class Reader {
+ public:
+  explicit Reader(const Subject& subject)
+      : component_(subject.make_disturbed()),
+        embeds(backbone().embed(words(rows, length, subject.context(), subject.options().seed + 5))),
+        noise(normal(embeds.sizes().slice(1), rows, subject.options().seed + 6, embeds.device())) {}
+
+  Backbone& backbone() const { return conformance::backbone(*component_); }
+  std::unique_ptr<Session> begin(std::int64_t batch = rows) const { return backbone().begin(batch); }
+  Tensor hidden(const Block& block) const { return begin(block.embeds.size(0))->append(block); }
+
+  /// The largest change of each place [T] from a to b, relative to the values' size.
+  static Tensor change(const Tensor& a, const Tensor& b) { return (a - b).abs().amax({0, 2}) / b.abs().max(); }
+
+ private:
+  const at::NoGradGuard no_gradient_;
+  std::unique_ptr<Component> component_;
+
+ public:
+  const Tensor embeds, noise;  // [B,T,C]
+};
+
+constexpr double rounding = 1e-4;
+
+void compare(const Tensor& found, const Tensor& expected, const char* what) {
+  if (const double distance = difference(found, expected); !(distance <= rounding)) {
+    fail("{} (they differ by {:.2g})", what, distance);
+  }
+}
+
+void cache(const Subject& subject) {
+  const Reader reader(subject);
+  Backbone& backbone = reader.backbone();
+  const Tensor full = backbone.logits(reader.hidden(block_of(reader.embeds)));
+  for (const std::int64_t piece : {3, 1}) {
+    const auto session = reader.begin();
+    Tensors parts;
+    for (std::int64_t first = 0; first < length; first += piece) {
+      const Tensor part = reader.embeds.slice(1, first, std::min(first + piece, length));
+      parts.push_back(backbone.logits(session->append(block_of(part))));
+    }
+    compare(at::cat(parts, 1), full,
+            piece == 1 ? "logits token by token are not those of one append; look at cached keys, values and positions"
+                       : "logits of several appends are not those of one; look at cached keys, values and positions");
+  }
+  const auto original = reader.begin();
+  original->append(block_of(reader.embeds.slice(1, 0, 3)));
+  const auto fork = original->fork();
+  const Tensor other = reader.embeds.flip({1}).slice(1, 0, 4);
+  const Tensor forked = fork->append(block_of(other));
+  const Tensor continued = backbone.logits(original->append(block_of(reader.embeds.slice(1, 3))));
+  compare(continued, full.slice(1, 3), "appending to a fork changes the original session; copy what append writes to");
+  const Tensor alone = reader.hidden(block_of(at::cat({reader.embeds.slice(1, 0, 3), other}, 1)));
+  compare(forked, alone.slice(1, 3), "a fork does not continue from the past that it shares");
+  const auto second = original->fork();
+  original->append(block_of(other));
+  compare(second->append(block_of(other.slice(1, 0, 1))),
+          reader.hidden(block_of(at::cat({reader.embeds, other.slice(1, 0, 1)}, 1))).slice(1, length),
+          "appending to the original changes its fork; copy what append writes to");
+}
+
+void no_later_token(const Reader& reader) {
+  const Tensor before = reader.hidden(block_of(reader.embeds));
+  for (std::int64_t changed = 0; changed < length; ++changed) {
+    Tensor embeds = reader.embeds.clone();
+    embeds.select(1, changed).add_(reader.noise.select(1, changed));
+    const Tensor change = Reader::change(reader.hidden(block_of(embeds)), before);
+    if (changed > 0 && change.slice(0, 0, changed).max().item<double>() > 1e-5) {
+      fail("changing token {} changes earlier hidden states: the future leaks into the past; mask it", changed);
+    }
+    for (std::int64_t later = changed; later < length; ++later) {
+      if (change[later].item<double>() > 0) continue;
+      fail("token {} does not see token {}: only later ones may be hidden", later, changed);
+    }
+  }
+}
+
+void no_trace_of_uncommitted(const Reader& reader) {
+  const auto plain = reader.begin(), disturbed = reader.begin();
+  const Block prefix = block_of(reader.embeds.slice(1, 0, 3)), suffix = block_of(reader.embeds.slice(1, 3));
+  plain->append(prefix);
+  disturbed->append(prefix);
+  Block passing = block_of(reader.noise);
+  passing.commit = false;
+  passing.group = at::zeros({length}, at::TensorOptions(at::kLong).device(reader.embeds.device()));
+  disturbed->append(passing);
+  compare(disturbed->append(suffix), plain->append(suffix),
+          "an uncommitted block leaves a trace in the session; keep nothing of it, its positions included");
+}
+
+void nobody_sees_padding(const Reader& reader) {
+  constexpr std::int64_t kept = 4;
+  const Tensor valid = at::arange(length, at::TensorOptions(at::kLong).device(reader.embeds.device())).lt(kept);
+  const Tensor after = reader.noise.slice(1, 0, 2);
+  const auto padded = reader.begin(), plain = reader.begin();
+  Block block = block_of(reader.embeds);
+  block.valid = valid.unsqueeze(0).expand({rows, -1});
+  const Tensor hidden = padded->append(block).slice(1, 0, kept);
+  compare(hidden, plain->append(block_of(reader.embeds.slice(1, 0, kept))),
+          "padding changes the hidden states of valid tokens; mask it");
+  compare(padded->append(block_of(after)), plain->append(block_of(after)),
+          "later tokens see padding of earlier blocks, or count it in their positions");
+}
+
+void group_rule(const Reader& reader) {
+  const std::vector<std::int64_t> groups = {0, 0, 2, 1, 1, 2, 3};
+  Block block = block_of(reader.embeds);
+  block.group = at::tensor(groups, at::kLong).to(reader.embeds.device());
+  const Tensor before = reader.hidden(block);
+  for (std::int64_t key = 0; key < length; ++key) {
+    block.embeds = reader.embeds.clone();
+    block.embeds.select(1, key).add_(reader.noise.select(1, key));
+    const Tensor change = Reader::change(reader.hidden(block), before);
+    for (std::int64_t query = 0; query < length; ++query) {
+      const auto of_query = groups[static_cast<std::size_t>(query)], of_key = groups[static_cast<std::size_t>(key)];
+      const double size = change[query].item<double>();
+      if (of_query >= of_key ? size > 0 : size <= 1e-5) continue;
+      fail("a query of group {} {} a key of group {}; it must see exactly the groups up to its own", of_query,
+           of_query >= of_key ? "does not see" : "sees", of_key);
+    }
+  }
+}
+
+}  // namespace
+
+Behaviour backbone_behaviour(const Subject& subject) {
+  const BuildContext& context = subject.context();
+  const Layout layout = context.wiring.features;
+  const std::int64_t width = context.wiring.backbone_width;
+  const std::uint64_t seed = subject.options().seed;
+  const Tensor ids = words(rows, length, context, seed), tokens = image_tokens(layout, rows, seed + 1, context.device);
+  Behaviour behaviour;
+  Call text{.name = "append", .names = {"ids"}, .inputs = {ids}};
+  text.outputs = {{"hidden states", {length, width}}, {"logits", {length, context.vocabulary}}};
+  text.run = [](Component& component, const Tensors& inputs, Generator&) {
+    const auto session = backbone(component).begin(inputs[0].size(0));
+    const Tensor hidden = session->append(block_of(backbone(component).embed(inputs[0])));
+    return Tensors{hidden, backbone(component).logits(hidden)};
+  };
+  behaviour.calls.push_back(text);
+  const bool sees = layout.tokens > 0 && layout.codebook == 0;
+  if (sees) {
+    Call visual{.name = "embed_visual", .names = {"x"}, .inputs = {tokens}, .outputs = {{"embeds", {-1, width}}}};
+    visual.run = [](Component& component, const Tensors& inputs, Generator&) {
+      return Tensors{backbone(component).embed_visual({inputs[0], {}})};
+    };
+    behaviour.calls.push_back(visual);
+  }
+  // The next word, after an image.
+  Call& loss = behaviour.loss;
+  loss = {.name = "append with gradients", .names = {"ids", "x"}, .inputs = {ids, tokens}};
+  loss.outputs = {{"the loss", {}}};
+  loss.by_row = false;
+  loss.run = [sees](Component& component, const Tensors& inputs, Generator&) {
+    const auto session = backbone(component).begin(inputs[0].size(0));
+    if (sees) session->append(block_of(backbone(component).embed_visual({inputs[1], {}})));
+    const Tensor hidden = session->append(block_of(backbone(component).embed(inputs[0])));
+    const Tensor logits = backbone(component).logits(hidden).slice(1, 0, -1);
+    return Tensors{at::cross_entropy_loss(logits.flatten(0, 1), inputs[0].slice(1, 1).flatten())};
+  };
+  behaviour.declares = [width](Component& component) {
+    if (backbone(component).width() != width) fail("`width()` is not what `check` wrote to Wiring::backbone_width");
+    if (backbone(component).begin(rows)->batch() != rows) fail("`batch()` of a session is not what `begin` was given");
+  };
+  return behaviour;
+}
+
+void check_backbone(Recorder& recorder, const Subject& subject) {
+  recorder.run("cache", [&] { cache(subject); });
+  recorder.run("causality", [&] {
+    const Reader reader(subject);
+    no_later_token(reader);
+    no_trace_of_uncommitted(reader);
+    nobody_sees_padding(reader);
+    group_rule(reader);
+  });
+}
+
+}  // namespace blip3u::conformance

@@ -1,0 +1,94 @@
+#include "partners.h"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "blip3u/random.h"
+
+namespace blip3u::conformance {
+
+namespace {
+
+/// Whole numbers in [first, last), equally likely.
+Tensor integers(at::IntArrayRef row_shape, std::int64_t rows, std::int64_t first, std::int64_t last, std::uint64_t seed,
+                at::Device device) {
+  const Tensor places = Generator::for_rows(seed, 0, rows).uniform(row_shape, device);
+  return (places * static_cast<double>(last - first)).floor().to(at::kLong) + first;
+}
+
+/// A fixed matrix that keeps the size of what it multiplies.
+Tensor matrix(std::int64_t width, std::uint64_t seed, const Tensor& like) {
+  return (normal({width, width}, 1, seed, at::kCPU)[0] / std::sqrt(static_cast<double>(width))).to(like.options());
+}
+
+}  // namespace
+
+Tensor normal(at::IntArrayRef row_shape, std::int64_t rows, std::uint64_t seed, at::Device device) {
+  return Generator::for_rows(seed, 0, rows).normal(row_shape, device);
+}
+
+Tensor words(std::int64_t rows, std::int64_t length, const BuildContext& context, std::uint64_t seed) {
+  return integers({length}, rows, 3, context.vocabulary, seed, context.device);
+}
+
+Tensor images(std::int64_t rows, const BuildContext& context, std::uint64_t seed) {
+  const std::int64_t size = context.wiring.image_size;
+  return (0.5 * normal({3, size, size}, rows, seed, context.device)).clamp(-1, 1);
+}
+
+Tensor image_tokens(const Layout& layout, std::int64_t rows, std::uint64_t seed, at::Device device) {
+  if (layout.codebook == 0) return normal({layout.tokens, layout.width}, rows, seed, device);
+  return integers({layout.tokens, layout.depth}, rows, 0, layout.codebook, seed, device);
+}
+
+Visual as_visual(const Layout& layout, const Tensor& tokens) {
+  return layout.codebook == 0 ? Visual{.x = tokens, .codes = {}} : Visual{.x = {}, .codes = tokens};
+}
+
+Tensor total(const std::vector<Loss>& losses) {
+  Tensor result;
+  for (const Loss& loss : losses) {
+    const Tensor mean = loss.sum / loss.count;
+    result = result.defined() ? result + mean : mean;
+  }
+  return result;
+}
+
+Tensor TinySession::append(const Block& block) {
+  const Tensor& embeds = block.embeds;
+  const std::int64_t rows = embeds.size(0), length = embeds.size(1), width = embeds.size(2);
+  const auto flags = embeds.options().dtype(at::kBool).requires_grad(false);
+  const Tensor valid = block.valid.defined() ? block.valid : at::ones({rows, length}, flags);
+  const Tensor all = past_.defined() ? at::cat({past_, embeds}, 1) : embeds;
+  const Tensor all_valid = past_.defined() ? at::cat({past_valid_, valid}, 1) : valid;
+  const Tensor own = block.group.defined() ? block.group.unsqueeze(1) >= block.group.unsqueeze(0)
+                                           : at::ones({length, length}, flags).tril();
+  const Tensor sight = at::cat({at::ones({length, all.size(1) - length}, flags), own}, 1);
+  const Tensor allowed = sight.unsqueeze(0).logical_and(all_valid.unsqueeze(1));
+  const Tensor scores =
+      embeds.matmul(matrix(width, 1, embeds)).matmul(all.transpose(1, 2)) / std::sqrt(static_cast<double>(width));
+  const Tensor seen = scores.masked_fill(allowed.logical_not(), -1e9).softmax(-1).matmul(all);
+  if (block.commit) {
+    past_ = all;
+    past_valid_ = all_valid;
+  }
+  return at::layer_norm(embeds + seen.matmul(matrix(width, 2, embeds)), {width});
+}
+
+std::unique_ptr<Session> TinySession::fork() const {
+  auto copy = std::make_unique<TinySession>(batch_);
+  copy->past_ = past_;
+  copy->past_valid_ = past_valid_;
+  return copy;
+}
+
+std::unique_ptr<Session> read(const Tensor& embeds) {
+  auto session = std::make_unique<TinySession>(embeds.size(0));
+  Block block;
+  block.embeds = embeds;
+  session->append(block);
+  return session;
+}
+
+}  // namespace blip3u::conformance

@@ -1,0 +1,122 @@
+#include "recorder.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include <c10/util/Exception.h>
+
+#include "blip3u/error.h"
+
+namespace blip3u::conformance {
+
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+void flush_all() {
+  std::cout.flush();
+  std::clog.flush();
+  std::fflush(nullptr);
+}
+
+}  // namespace
+
+OutputCapture::OutputCapture() : file_(std::tmpfile()) {
+  if (!file_) {
+    throw Error(fmt::format("cannot make a temporary file ({}); free space in the folder for temporary files",
+                            std::strerror(errno)));
+  }
+  flush_all();
+  output_ = dup(STDOUT_FILENO);
+  error_ = dup(STDERR_FILENO);
+  dup2(fileno(file_), STDOUT_FILENO);
+  dup2(fileno(file_), STDERR_FILENO);
+}
+
+OutputCapture::~OutputCapture() {
+  flush_all();
+  // A descriptor that was closed before stays closed.
+  const auto restore = [](int saved, int to) {
+    if (saved < 0) {
+      close(to);
+      return;
+    }
+    dup2(saved, to);
+    close(saved);
+  };
+  restore(output_, STDOUT_FILENO);
+  restore(error_, STDERR_FILENO);
+  std::fclose(file_);
+}
+
+std::string OutputCapture::take() {
+  flush_all();
+  std::string text;
+  char buffer[512];
+  // pread leaves the offset alone, which the two standard streams share with this file.
+  for (ssize_t count; (count = pread(fileno(file_), buffer, sizeof buffer, taken_)) > 0; taken_ += count) {
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
+Raised raised_by(const std::function<void()>& work) {
+  try {
+    work();
+    return {};
+  } catch (const Failure&) {
+    throw;
+  } catch (const Skipped&) {
+    throw;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const c10::Error& error) {
+    return {.torch = first_line(error.what_without_backtrace()), .foreign = {}};
+  } catch (const std::exception& error) {
+    return {.torch = {},
+            .foreign = fmt::format("an exception that is no blip3u::Error ({})", first_line(error.what()))};
+  } catch (...) {
+    return {.torch = {}, .foreign = "an object that is no std::exception"};
+  }
+}
+
+void Recorder::record(const char* name, const std::function<std::string()>& work) {
+  Check check{.component = component_, .name = name};
+  const auto start = std::chrono::steady_clock::now();
+  const auto failed = [&](std::string detail) {
+    check.outcome = Outcome::failed;
+    check.detail = std::move(detail);
+  };
+  try {
+    const Raised raised = raised_by([&] { check.detail = work(); });
+    if (!raised.torch.empty()) {
+      failed(fmt::format("LibTorch refuses what the component does with good input: {}", raised.torch));
+    }
+    if (!raised.foreign.empty()) {
+      failed(fmt::format("the component threw {}; throw blip3u::Error instead", raised.foreign));
+      if (foreign_.empty()) foreign_ = fmt::format("in `{}` it threw {}", name, raised.foreign);
+    }
+  } catch (const Failure& failure) {
+    failed(failure.detail);
+  } catch (const Skipped& skipped) {
+    check.outcome = Outcome::skipped;
+    check.detail = skipped.reason;
+  } catch (const Error& error) {
+    failed(fmt::format("the component refuses good input: {}", error.what()));
+  } catch (const std::bad_alloc&) {
+    failed("it ran out of memory; give it smaller parameters with --set");
+  }
+  check.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  checks_.push_back(std::move(check));
+  const std::string text = output_.take();
+  if (printed_.empty() && !text.empty()) printed_ = fmt::format("in `{}` it printed \"{}\"", name, first_line(text));
+}
+
+}  // namespace blip3u::conformance

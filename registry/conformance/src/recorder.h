@@ -1,0 +1,92 @@
+// Runs checks one by one and writes down what becomes of each.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "blip3u/conformance.h"
+
+namespace blip3u::conformance {
+
+/// What a check throws. Not of the standard library's family, so that nothing of a plugin is taken for it.
+struct Failure {
+  std::string detail;
+};
+struct Skipped {
+  std::string reason;
+};
+
+template <class... Arguments>
+[[noreturn]] void fail(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  throw Failure{fmt::format(format, std::forward<Arguments>(arguments)...)};
+}
+template <class... Arguments>
+[[noreturn]] void skip(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  throw Skipped{fmt::format(format, std::forward<Arguments>(arguments)...)};
+}
+
+/// Catches what is written to standard output and standard error while it lives.
+class OutputCapture {
+ public:
+  OutputCapture();
+  ~OutputCapture();
+  OutputCapture(const OutputCapture&) = delete;
+  OutputCapture& operator=(const OutputCapture&) = delete;
+
+  /// What was written since the last call.
+  std::string take();
+
+ private:
+  std::FILE* file_;
+  int output_, error_;
+  long taken_ = 0;
+};
+
+/// Runs `work`. Lets Failure, Skipped, blip3u::Error and lack of memory pass; of LibTorch's errors and of foreign
+/// exceptions it returns what they say. An empty string: it ended well.
+struct Raised {
+  std::string torch, foreign;
+};
+Raised raised_by(const std::function<void()>& work);
+
+class Recorder {
+ public:
+  explicit Recorder(std::string component) : component_(std::move(component)) {}
+
+  /// `work` throws Failure or Skipped, or returns; a text that it returns is what it found.
+  template <class Work>
+  void run(const char* name, Work work) {
+    record(name, [&]() -> std::string {
+      if constexpr (std::is_void_v<std::invoke_result_t<Work>>) {
+        work();
+        return {};
+      } else {
+        return work();
+      }
+    });
+  }
+
+  /// The first foreign exception that escaped from the component in a check, and where; or nothing.
+  const std::string& foreign() const { return foreign_; }
+
+  /// What was printed first, and in which check; or nothing.
+  const std::string& printed() const { return printed_; }
+
+  std::vector<Check> take() { return std::move(checks_); }
+
+ private:
+  void record(const char* name, const std::function<std::string()>& work);
+
+  std::string component_, foreign_, printed_;
+  std::vector<Check> checks_;
+  OutputCapture output_;
+};
+
+}  // namespace blip3u::conformance

@@ -1,0 +1,223 @@
+#include "subject.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <ATen/ATen.h>
+
+#include "blip3u/backbone.h"
+#include "blip3u/dataset.h"
+#include "blip3u/decoder.h"
+#include "blip3u/denoiser.h"
+#include "blip3u/encoder.h"
+#include "blip3u/error.h"
+#include "blip3u/random.h"
+#include "blip3u/sampler.h"
+#include "blip3u/task.h"
+#include "blip3u/tokenizer.h"
+#include "registry/registry.h"
+
+namespace blip3u::conformance {
+
+namespace {
+
+constexpr std::int64_t vocabulary = 20, backbone_width = 32;
+
+[[noreturn]] void usage(const std::string& message) { throw Error(Fault::usage, message); }
+
+template <class Number>
+bool read_number(const std::string& text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+ParameterValue read_value(const ParameterSpec& spec, const std::string& text, const std::string& setting) {
+  ParameterValue value;
+  bool fits = true;
+  switch (spec.type) {
+    case ParameterType::boolean:
+      value = text == "true";
+      fits = text == "true" || text == "false";
+      break;
+    case ParameterType::integer: fits = read_number(text, value.emplace<std::int64_t>()); break;
+    case ParameterType::number: fits = read_number(text, value.emplace<double>()); break;
+    case ParameterType::text: value = text; break;
+    case ParameterType::texts: {
+      ParameterSpec list = spec;  // the core reads a list's default from text
+      list.default_text = text.c_str();
+      value = default_value(list);
+    }
+  }
+  const std::string problem = fits ? check_value(spec, value) : "is not of the declared type";
+  if (!problem.empty()) usage(fmt::format("--set {}: the value {}", setting, problem));
+  return value;
+}
+
+Layout layout_of(std::int64_t tokens, std::int64_t width) {
+  Layout layout;
+  layout.tokens = tokens;
+  layout.width = width;
+  return layout;
+}
+
+}  // namespace
+
+std::vector<Wiring> candidate_wirings(Kind kind) {
+  if (kind == Kind::dataset || kind == Kind::tokenizer) return {Wiring()};
+  std::vector<Layout> layouts{Layout()};
+  if (kind != Kind::encoder) {
+    // 16 x 192, 64 x 48 and 64 x 192 are what patches of 32 x 32 and 64 x 64 pixels hold.
+    layouts = {layout_of(16, 8), layout_of(16, 192), layout_of(64, 8),  layout_of(64, 48), layout_of(64, 192),
+               layout_of(4, 8),  layout_of(16, 32),  layout_of(256, 8), layout_of(1, 8)};
+    Layout codes = layout_of(16, 8);
+    codes.codebook = 11;
+    layouts.push_back(codes);
+    codes.groups.assign(16, 1);
+    layouts.push_back(codes);
+  }
+  std::vector<Wiring> wirings;
+  for (const std::int64_t image_size : {32, 64, 224}) {
+    for (const Layout& layout : layouts) {
+      Wiring wiring;
+      wiring.image_size = image_size;
+      wiring.features = layout;
+      wiring.backbone_width = kind == Kind::backbone || kind == Kind::encoder ? 0 : backbone_width;
+      wirings.push_back(std::move(wiring));
+    }
+  }
+  return wirings;
+}
+
+void disturb(const Component& component, std::uint64_t seed) {
+  const at::NoGradGuard no_gradient;
+  for (const NamedTensor& weight : component.weights()) {
+    if (!weight.value.is_floating_point() || weight.value.numel() == 0) continue;
+    const double size = weight.value.square().mean().sqrt().item<double>();
+    const Tensor noise =
+        Generator({derive_seed(seed, weight.name)}).normal(weight.value.sizes(), weight.value.device());
+    Tensor value = weight.value;
+    value.add_((noise.select(0, 0) * (size > 0 ? 0.5 * size : 0.05)).to(value.scalar_type()));
+  }
+}
+
+Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& component, const Options& options)
+    : component_(component),
+      options_(options),
+      name_(fmt::format("{}/{}", library.name, component.name)),
+      parameters_(Parameters::defaults(component.parameters)) {
+  context_.device = options.device;
+  context_.vocabulary = vocabulary;
+  std::vector<std::string> missing;
+  for (const ParameterSpec& spec : component.parameters) {
+    if (spec.required) parameters_.set(spec.name, default_value(spec));
+    // Checking a plugin is no reason to download anything.
+    if (spec.type == ParameterType::boolean && std::string_view(spec.name) == "fetch") {
+      parameters_.set(spec.name, false);
+    }
+  }
+  std::vector<std::string> given;
+  for (const std::string& setting : options.settings) {
+    const std::string path = setting.substr(0, setting.find('='));
+    const auto dot = path.rfind('.');
+    const std::string owner = path.substr(0, dot);
+    if (owner != component.name && owner != name_) continue;
+    given.push_back(path.substr(dot + 1));
+    if (find_parameter(given.back())) apply(setting);  // else it is for another component of that name
+  }
+  for (const ParameterSpec& spec : component.parameters) {
+    if (!spec.required || std::ranges::find(given, spec.name) != given.end()) continue;
+    obstacle_ = fmt::format("its required parameter `{0}` has no value; give one with --set {1}.{0}=VALUE", spec.name,
+                            component.name);
+  }
+  find_wiring();
+}
+
+std::string Subject::title() const { return fmt::format("{} {}", kind_name(component_.kind), name_); }
+
+const ParameterSpec* Subject::find_parameter(std::string_view name) const {
+  for (const ParameterSpec& spec : component_.parameters) {
+    if (name == spec.name) return &spec;
+  }
+  return nullptr;
+}
+
+void Subject::apply(const std::string& setting) {
+  const auto equals = setting.find('=');
+  const std::string path = setting.substr(0, equals), name = path.substr(path.rfind('.') + 1);
+  parameters_.set(name, read_value(*find_parameter(name), setting.substr(equals + 1), setting));
+}
+
+void Subject::find_wiring() {
+  std::string refusal;
+  for (const Wiring& candidate : candidate_wirings(component_.kind)) {
+    Wiring result;
+    try {
+      result = checked(parameters_, candidate);
+    } catch (...) {  // `defaults` reports it
+      refusal = "its `check` throws";
+      continue;
+    }
+    if (result.problems.empty()) {
+      outside_ = candidate;
+      context_.wiring = result;
+      return;
+    }
+    if (refusal.empty()) refusal = result.problems.front().message;
+  }
+  if (obstacle_.empty()) {
+    obstacle_ =
+        fmt::format("its `check` accepts none of the kit's pipelines ({}); give other parameters with --set", refusal);
+  }
+}
+
+Wiring Subject::checked(const Parameters& parameters, Wiring wiring) const {
+  if (component_.check) component_.check(parameters, wiring);
+  return wiring;
+}
+
+Parameters Subject::with(const Overrides& overrides) const {
+  Parameters parameters = parameters_;
+  for (const auto& [name, value] : overrides) parameters.set(name, value);
+  return parameters;
+}
+
+bool Subject::accepts(const Overrides& overrides) const {
+  for (const auto& [name, value] : overrides) {
+    const ParameterSpec* spec = find_parameter(name);
+    if (!spec || !check_value(*spec, value).empty()) return false;
+  }
+  return checked(with(overrides), outside_).problems.empty();
+}
+
+std::unique_ptr<Component> Subject::create(const Build& build) const {
+  BuildContext context = context_;
+  context.seed = build.seed;
+  context.dtype = build.type;
+  const Parameters parameters = with(build.overrides);
+  if (!build.overrides.empty()) context.wiring = checked(parameters, outside_);
+  std::unique_ptr<Component> made = component_.create(parameters, context);
+  if (!made) fail("the factory returns nothing; return an object or throw blip3u::Error");
+  return made;
+}
+
+std::unique_ptr<Component> Subject::make_any(const Build& build) const {
+  switch (component_.kind) {
+    case Kind::encoder: return make<Encoder>(build);
+    case Kind::backbone: return make<Backbone>(build);
+    case Kind::denoiser: return make<Denoiser>(build);
+    case Kind::sampler: return make<Sampler>(build);
+    case Kind::decoder: return make<Decoder>(build);
+    case Kind::tokenizer: return make<Tokenizer>(build);
+    case Kind::dataset: return make<Dataset>(build);
+    case Kind::task: return make<Task>(build);
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Component> Subject::make_disturbed(std::uint64_t seed, at::ScalarType type) const {
+  auto made = make_any({.seed = seed, .type = type});
+  disturb(*made, seed);
+  return made;
+}
+
+}  // namespace blip3u::conformance

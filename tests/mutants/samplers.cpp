@@ -1,0 +1,189 @@
+// Samplers that are wrong in one way each, and `sound`, from which they differ.
+#include <torch/torch.h>
+
+#include "blip3u/plugin.h"
+#include "blip3u/sampler.h"
+#include "layers/flow.h"
+#include "layers/guidance.h"
+#include "layers/join.h"
+#include "layers/sampling.h"
+
+namespace blip3u::mutants {
+namespace {
+
+/// Flow on straight lines from noise (time 1) to data (time 0), followed by Heun's method.
+class Sound : public Sampler {
+ public:
+  Sound(const Parameters& parameters, const BuildContext& context)
+      : guidance_(parameters.number("guidance")),
+        condition_dropout_(parameters.number("condition_dropout")),
+        device_(context.device) {
+    options_.logit_normal = false;
+    options_.solver = layers::FlowSolver::heun;
+    options_.steps = parameters.integer("steps");
+  }
+
+  double condition_dropout() const override { return condition_dropout_; }
+  double order() const override { return 2; }
+
+  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
+                         Generator& generator) override {
+    const Tensor time = layers::draw_times(generator, options_, target.x.device());
+    const Tensor noise = generator.normal(target.x.sizes().slice(1), target.x.device());
+    const Tensor noised = at::lerp(target.x, noise, layers::broadcast_time(time, target.x));
+    return {layers::squared_error("flow", denoiser.predict({noised, {}}, time, condition), velocity(target.x, noise))};
+  }
+
+  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
+                Generator& generator, const Progress& progress) override {
+    const auto network = [&](const Tensor& x, const Tensor& time) {
+      return layers::guided_prediction(denoiser, x, time, conditions, guidance_);
+    };
+    return {layers::integrate_flow(network, start(layout, generator), options_, progress), {}};
+  }
+
+ protected:
+  /// What the denoiser is to predict.
+  virtual Tensor velocity(const Tensor& data, const Tensor& noise) const { return noise - data; }
+
+  /// The noise that sampling begins with.
+  virtual Tensor start(const Layout& layout, Generator& generator) const {
+    return generator.normal({layout.tokens, layout.width}, device_);
+  }
+
+  layers::FlowOptions options_;
+
+ private:
+  double guidance_, condition_dropout_;
+  at::Device device_;
+};
+
+/// States the order of Heun's method, but follows Euler's.
+class OverstatesOrder : public Sound {
+ public:
+  OverstatesOrder(const Parameters& parameters, const BuildContext& context) : Sound(parameters, context) {
+    options_.solver = layers::FlowSolver::euler;
+  }
+};
+
+/// Teaches the opposite of what its solver follows.
+class WrongSign : public Sound {
+  using Sound::Sound;
+  Tensor velocity(const Tensor& data, const Tensor& noise) const override { return data - noise; }
+};
+
+class WrongScale : public Sound {
+  using Sound::Sound;
+  Tensor velocity(const Tensor& data, const Tensor& noise) const override { return 0.9 * (noise - data); }
+};
+
+/// Draws as ever, but begins with the same noise each time.
+class IgnoresGenerator : public Sound {
+  using Sound::Sound;
+  Tensor start(const Layout& layout, Generator& generator) const override {
+    const Tensor drawn = Sound::start(layout, generator);
+    return Generator({0}).normal(drawn.sizes().slice(1), drawn.device()).expand_as(drawn);
+  }
+};
+
+class OneNoiseForAll : public Sound {
+  using Sound::Sound;
+  Tensor start(const Layout& layout, Generator& generator) const override {
+    const Tensor drawn = Sound::start(layout, generator);
+    return drawn.slice(0, 0, 1).expand_as(drawn);
+  }
+};
+
+/// Normalises the conditions where they lie.
+class AltersConditions : public Sound {
+  using Sound::Sound;
+  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
+                Generator& generator, const Progress& progress) override {
+    const torch::NoGradGuard no_gradient;
+    for (const Condition& condition : conditions) {
+      Tensor tokens = condition.tokens;
+      if (tokens.defined()) tokens.copy_(torch::layer_norm(tokens, {tokens.size(-1)}));
+    }
+    return Sound::sample(denoiser, layout, conditions, generator, progress);
+  }
+};
+
+/// Its loss carries a name that the descriptor does not list, so that no recipe can weigh it.
+class UnlistedLoss : public Sound {
+  using Sound::Sound;
+  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
+                         Generator& generator) override {
+    auto result = Sound::loss(denoiser, target, condition, generator);
+    result.front().name = "velocity";
+    return result;
+  }
+};
+
+/// A denoiser whose time runs from noise to data.
+class Backwards : public Denoiser {
+ public:
+  explicit Backwards(Denoiser& denoiser) : denoiser_(denoiser) {}
+  Condition prepare(Session& context) override { return denoiser_.prepare(context); }
+  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
+    return denoiser_.predict(noised, 1 - time, condition);
+  }
+
+ private:
+  Denoiser& denoiser_;
+};
+
+class BackwardsTime : public Sound {
+  using Sound::Sound;
+  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
+                         Generator& generator) override {
+    Backwards backwards(denoiser);
+    return Sound::loss(backwards, target, condition, generator);
+  }
+  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
+                Generator& generator, const Progress& progress) override {
+    Backwards backwards(denoiser);
+    return Sound::sample(backwards, layout, conditions, generator, progress);
+  }
+};
+
+constexpr ParameterSpec own_parameters[] = {integer("steps", 30, 1, 10000, "steps of the solver")};
+constexpr auto parameters = layers::join(own_parameters, layers::guidance_parameters);
+
+void check(const Parameters& values, Wiring& wiring) {
+  layers::check_continuous(wiring, "mutant");
+  layers::check_guidance(values, wiring);
+}
+
+constexpr const char* provides[] = {"sample"};
+constexpr const char* needs[] = {"predict"};
+constexpr const char* losses[] = {"flow"};
+
+template <class T>
+constexpr ComponentDescriptor sampler(const char* name, const char* summary) {
+  return {.kind = Kind::sampler,
+          .name = name,
+          .summary = summary,
+          .provides = provides,
+          .needs = needs,
+          .parameters = parameters,
+          .losses = losses,
+          .check = check,
+          .create = create<T>};
+}
+
+constexpr ComponentDescriptor components[] = {
+    sampler<Sound>("sound", "Nothing is wrong with it."),
+    sampler<OverstatesOrder>("overstates_order", "Its solver is of order 1, but states 2."),
+    sampler<WrongSign>("wrong_sign", "Its loss teaches the way from data to noise."),
+    sampler<WrongScale>("wrong_scale", "Its loss teaches nine tenths of the velocity."),
+    sampler<IgnoresGenerator>("ignores_generator", "Begins with the same noise each time."),
+    sampler<OneNoiseForAll>("one_noise_for_all", "Begins with the first row's noise in every row."),
+    sampler<AltersConditions>("alters_conditions", "Normalises the conditions' tokens in place."),
+    sampler<UnlistedLoss>("unlisted_loss", "Returns a loss that its descriptor does not name."),
+    sampler<BackwardsTime>("backwards_time", "Tells the denoiser time 0 for noise and 1 for data."),
+};
+
+}  // namespace
+}  // namespace blip3u::mutants
+
+BLIP3U_PLUGIN("mutant_samplers", "0.1.0", "Apache-2.0", blip3u::mutants::components)
