@@ -13,6 +13,9 @@
 #include "registry/registry.h"
 #include "training/optimizer.h"
 
+extern "C" const blip3u::PluginDescriptor* linked_dit();
+extern "C" const blip3u::PluginDescriptor* linked_flow_matching();
+
 namespace {
 
 using namespace blip3u;
@@ -105,20 +108,38 @@ void denoiser_call(benchmark::State& state) {
 BENCHMARK(denoiser_call)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
 
 // A whole sampling of the recipe's steps, guided; items are steps.
-void sampler_step(benchmark::State& state) {
+void sample(benchmark::State& state, Denoiser& denoiser, Sampler& sampler) {
   Fixture& f = Fixture::get();
   const at::NoGradGuard no_grad;
   const auto full = f.pipeline.read_prompts({"a red triangle"}), empty = f.pipeline.read_prompts({""});
-  const std::vector<Condition> conditions{f.pipeline.denoiser().prepare(*full), f.pipeline.denoiser().prepare(*empty)};
+  const std::vector<Condition> conditions{denoiser.prepare(*full), denoiser.prepare(*empty)};
   std::int64_t steps = 0;
   for (auto _ : state) {
     Generator generator({1});
-    benchmark::DoNotOptimize(f.pipeline.sampler().sample(f.pipeline.denoiser(), f.layout, conditions, generator,
-                                                         [&](std::int64_t, std::int64_t) { ++steps; }));
+    benchmark::DoNotOptimize(
+        sampler.sample(denoiser, f.layout, conditions, generator, [&](std::int64_t, std::int64_t) { ++steps; }));
   }
   state.SetItemsProcessed(steps);
 }
+
+void sampler_step(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  sample(state, f.pipeline.denoiser(), f.pipeline.sampler());
+}
 BENCHMARK(sampler_step)->Unit(benchmark::kMillisecond);
+
+// The same by the same sources, linked into this program instead of loaded through the registry.
+void sampler_step_linked(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  const BuildContext context{.wiring = f.recipe.wiring, .vocabulary = f.pipeline.tokenizer().vocabulary()};
+  const auto make = [&](const PluginDescriptor& plugin, const ComponentChoice& choice) {
+    return plugin.components.front().create(choice.parameters, context);
+  };
+  const auto denoiser = make(*linked_dit(), *f.recipe.pipeline.denoiser);
+  const auto sampler = make(*linked_flow_matching(), *f.recipe.pipeline.sampler);
+  sample(state, dynamic_cast<Denoiser&>(*denoiser), dynamic_cast<Sampler&>(*sampler));
+}
+BENCHMARK(sampler_step_linked)->Unit(benchmark::kMillisecond);
 
 // Loss, gradients and an AdamW update of queries and denoiser, batch 64.
 void training_step(benchmark::State& state) {
