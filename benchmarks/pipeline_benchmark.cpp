@@ -16,9 +16,8 @@
 extern "C" const blip3u::PluginDescriptor* linked_dit();
 extern "C" const blip3u::PluginDescriptor* linked_flow_matching();
 
+namespace blip3u {
 namespace {
-
-using namespace blip3u;
 
 const std::filesystem::path recipe_file = std::filesystem::path(BLIP3U_SOURCE_DIR) / "recipes" / "easy_vqa.yaml";
 
@@ -165,3 +164,4 @@ void training_step(benchmark::State& state) {
 BENCHMARK(training_step)->Unit(benchmark::kMillisecond);
 
 }  // namespace
+}  // namespace blip3u

@@ -39,6 +39,7 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto verbs = verb->get_subcommands([](const CLI::App*) { return true; });
   if (!rest.empty() && !verbs.empty() && !rest.front().starts_with('-')) {
     std::vector<std::string> known;
+    known.reserve(verbs.size());
     for (const CLI::App* each : verbs) known.push_back(each->get_name());
     return fail(Fault::usage, fmt::format("{} has no verb `{}`{}", name, rest.front(),
                                           blip3u::suggest(rest.front(), known, "verbs")));

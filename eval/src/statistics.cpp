@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <random>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -89,6 +90,19 @@ Score mean_score(std::string name, std::string protocol, const std::vector<doubl
           .high = high,
           .interval = "clustered bootstrap",
           .count = static_cast<std::int64_t>(values.size())};
+}
+
+Score clustered_share_score(std::string name, std::string protocol, const std::vector<double>& values,
+                            const std::vector<std::int64_t>& clusters, std::uint64_t seed) {
+  Score score = mean_score(std::move(name), std::move(protocol), values, clusters, seed);
+  if (score.value == 0 || score.value == 1) {
+    const auto count = static_cast<std::int64_t>(std::set(clusters.begin(), clusters.end()).size());
+    const auto [low, high] = wilson_interval(score.value == 1 ? count : 0, count);
+    score.low = low;
+    score.high = high;
+    score.interval = "wilson over clusters";
+  }
+  return score;
 }
 
 }  // namespace blip3u::eval

@@ -36,9 +36,9 @@ std::vector<Score> ShapeTally::scores(const std::string& name, const std::string
 
 std::vector<Score> ShapeTally::scores(const std::string& name, const std::string& protocol,
                                       const std::vector<std::int64_t>& clusters, std::uint64_t seed) const {
-  return {mean_score(name, protocol, both_, clusters, seed),
-          mean_score(name + "_colour", protocol, colour_, clusters, seed),
-          mean_score(name + "_shape", protocol, shape_, clusters, seed)};
+  return {clustered_share_score(name, protocol, both_, clusters, seed),
+          clustered_share_score(name + "_colour", protocol, colour_, clusters, seed),
+          clustered_share_score(name + "_shape", protocol, shape_, clusters, seed)};
 }
 
 std::string to_text(const ShapeReading& reading) { return reading.found ? to_text(*reading.found) : reading.reason; }

@@ -82,5 +82,19 @@ TEST(Scores, CarryTheirCountsAndIntervals) {
   EXPECT_GE(mean.high, 3);
 }
 
+TEST(Scores, AreNeverCertainBecauseAllItemsAgree) {
+  const std::vector<std::int64_t> clusters = {0, 0, 1, 1, 2, 2};
+  const double square = 1.959964 * 1.959964;  // Wilson's interval of all of n, or none, ends at n or z^2 of n + z^2
+  const auto right = clustered_share_score("a", "p@1", {1, 1, 1, 1, 1, 1}, clusters, 1);
+  EXPECT_NEAR(right.low, 3 / (3 + square), 1e-6);
+  EXPECT_EQ(right.high, 1);
+  EXPECT_EQ(right.count, 6);
+  const auto wrong = clustered_share_score("b", "p@1", {0, 0, 0, 0, 0, 0}, clusters, 1);
+  EXPECT_EQ(wrong.low, 0);
+  EXPECT_NEAR(wrong.high, square / (3 + square), 1e-6);
+  const auto mixed = clustered_share_score("c", "p@1", {1, 0, 1, 1, 0, 1}, clusters, 1);
+  EXPECT_EQ(mixed.low, mean_score("c", "p@1", {1, 0, 1, 1, 0, 1}, clusters, 1).low);
+}
+
 }  // namespace
 }  // namespace blip3u::eval

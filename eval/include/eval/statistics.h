@@ -28,4 +28,9 @@ Score share_score(std::string name, std::string protocol, std::int64_t successes
 Score mean_score(std::string name, std::string protocol, const std::vector<double>& values,
                  const std::vector<std::int64_t>& clusters, std::uint64_t seed);
 
+/// The same for values of 0 and 1. Where all are alike, drawing again cannot tell how sure that is, so the interval is
+/// Wilson's over the clusters.
+Score clustered_share_score(std::string name, std::string protocol, const std::vector<double>& values,
+                            const std::vector<std::int64_t>& clusters, std::uint64_t seed);
+
 }  // namespace blip3u::eval
