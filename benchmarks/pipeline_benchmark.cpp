@@ -81,7 +81,7 @@ void decoded_token(benchmark::State& state) {
   const auto past = f.pipeline.see({at::zeros({1, f.layout.tokens, f.layout.width}), {}});
   const TextBatch question = pad_texts({frame_text(f.pipeline.tokenizer(), "is there a red triangle?")}, at::kCPU);
   past->append({.embeds = f.pipeline.backbone().embed(question.ids)});
-  const Tensor next = at::full({1, 1}, 2, at::kLong);
+  const Tensor next = at::full({1, 1}, f.pipeline.tokenizer().frame().end, at::kLong);
   for (auto _ : state) {
     state.PauseTiming();
     const auto session = past->fork();

@@ -31,9 +31,9 @@ struct Name {
 
 Kind parse_kind(const std::string& text) {
   std::vector<std::string> known;
-  for (int kind = 0; kind <= static_cast<int>(Kind::task); ++kind) {
-    known.emplace_back(kind_name(static_cast<Kind>(kind)));
-    if (text == known.back()) return static_cast<Kind>(kind);
+  for (const Kind kind : kinds) {
+    known.emplace_back(kind_name(kind));
+    if (text == known.back()) return kind;
   }
   throw Error(Fault::usage, fmt::format("--kind {}: there is no such kind{}", text, suggest(text, known, "kinds")));
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <set>
 #include <span>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
+#include "parameter_json.h"
 #include "program.h"
 #include "recipe/suggest.h"
 
@@ -16,9 +16,6 @@ namespace blip3u {
 namespace {
 
 using nlohmann::json;
-
-constexpr Kind kinds[] = {Kind::encoder, Kind::backbone,  Kind::denoiser, Kind::sampler,
-                          Kind::decoder, Kind::tokenizer, Kind::dataset,  Kind::task};
 
 int list(const Program& program) {
   const auto libraries = open_registry(program).list();
@@ -65,13 +62,7 @@ json describe(const ParameterSpec& spec) {
                  {"maximum", nullptr},
                  {"choices", texts(spec.choices)},
                  {"documentation", spec.documentation}};
-  if (!spec.required) {
-    std::visit([&](const auto& value) { result["default"] = value; }, default_value(spec));
-  }
-  const bool whole = spec.type == ParameterType::integer;
-  const auto limit = [&](double value) { return whole ? json(static_cast<std::int64_t>(value)) : json(value); };
-  if (std::isfinite(spec.minimum)) result["minimum"] = limit(spec.minimum);
-  if (std::isfinite(spec.maximum)) result["maximum"] = limit(spec.maximum);
+  set_default_and_range(result, spec);
   return result;
 }
 

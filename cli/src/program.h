@@ -13,6 +13,10 @@
 
 namespace blip3u {
 
+/// All kinds of components, in the order of a recipe.
+inline constexpr Kind kinds[] = {Kind::encoder, Kind::backbone,  Kind::denoiser, Kind::sampler,
+                                 Kind::decoder, Kind::tokenizer, Kind::dataset,  Kind::task};
+
 /// One call of the program.
 struct Program {
   std::vector<std::string> arguments;                 ///< the command line, for manifests

@@ -3,33 +3,30 @@
 // A recipe with a `base` need not name what the base names: it may give a parameter of a component without its
 // `plugin`. So the keys of a component (`sampler`, in `$defs`) are one schema, and what must be there (`whole.sampler`)
 // another, which only a recipe without a base and the list of tasks, which never merges, have to meet.
-#include <cmath>
-#include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "parameter_json.h"
 #include "program.h"
 #include "recipe/check.h"
 
 namespace blip3u {
 namespace {
 
-using json = nlohmann::ordered_json;  // keys stay in the order of a recipe
+using Json = nlohmann::ordered_json;  // keys stay in the order of a recipe
 
-json text_schema(std::span<const char* const> choices) {
+Json text_schema(std::span<const char* const> choices) {
   if (!choices.empty()) return {{"enum", std::vector<std::string>(choices.begin(), choices.end())}};
   return {{"type", {"string", "number", "boolean"}}};  // in a recipe, 64 is a text too where a text is asked for
 }
 
-json value_schema(const ParameterSpec& spec) {
-  json result;
+Json value_schema(const ParameterSpec& spec) {
+  Json result;
   switch (spec.type) {
     case ParameterType::boolean: result["type"] = "boolean"; break;
     case ParameterType::integer: result["type"] = "integer"; break;
@@ -37,17 +34,13 @@ json value_schema(const ParameterSpec& spec) {
     case ParameterType::text: result = text_schema(spec.choices); break;
     case ParameterType::texts: result = {{"type", "array"}, {"items", text_schema(spec.choices)}}; break;
   }
-  const bool whole = spec.type == ParameterType::integer;
-  const auto limit = [&](double value) { return whole ? json(static_cast<std::int64_t>(value)) : json(value); };
-  if (std::isfinite(spec.minimum)) result["minimum"] = limit(spec.minimum);
-  if (std::isfinite(spec.maximum)) result["maximum"] = limit(spec.maximum);
-  if (!spec.required) std::visit([&](const auto& value) { result["default"] = value; }, default_value(spec));
+  set_default_and_range(result, spec);
   result["description"] = spec.documentation;
   return result;
 }
 
-json map_schema(std::span<const ParameterSpec> specs) {
-  json result = {{"type", "object"}, {"properties", json::object()}, {"additionalProperties", false}};
+Json map_schema(std::span<const ParameterSpec> specs) {
+  Json result = {{"type", "object"}, {"properties", Json::object()}, {"additionalProperties", false}};
   for (const ParameterSpec& spec : specs) result["properties"][spec.name] = value_schema(spec);
   return result;
 }
@@ -60,18 +53,16 @@ std::vector<std::string> required_keys(std::span<const ParameterSpec> specs) {
   return keys;
 }
 
-json reference(const std::string& definition) { return {{"$ref", "#/$defs/" + definition}}; }
+Json reference(const std::string& definition) { return {{"$ref", "#/$defs/" + definition}}; }
 
-json component_schema(const ComponentDescriptor& component) {
-  json result = map_schema(component.parameters);
+Json component_schema(const ComponentDescriptor& component) {
+  Json result = map_schema(component.parameters);
   result["description"] = component.summary;
-  result["properties"]["plugin"] = json::object();  // whose value is checked where the component is chosen by it
+  result["properties"]["plugin"] = Json::object();  // whose value is checked where the component is chosen by it
   if (component.losses.empty()) return result;
-  static constexpr ParameterSpec weight =
-      number("weight", 1, 0, std::numeric_limits<double>::infinity(), "factor of this term of the loss");
-  json weights = map_schema({});
+  Json weights = map_schema({});
   weights["description"] = "factors of the terms of its loss";
-  for (const char* loss : component.losses) weights["properties"][loss] = value_schema(weight);
+  for (const char* loss : component.losses) weights["properties"][loss] = value_schema(loss_weight_schema());
   result["properties"]["loss_weights"] = std::move(weights);
   return result;
 }
@@ -82,25 +73,25 @@ class Definitions {
 
   /// Defines `KIND`, `whole.KIND` and `KIND.LIBRARY.COMPONENT` for every component, and returns a reference to the
   /// first.
-  json component(Kind kind) {
+  Json component(Kind kind) {
     const std::string kind_text = kind_name(kind);
-    json names = json::array(), chosen = json::array(), any = json::array();
-    json demands = json::array(), demanding = json::array();
+    Json names = Json::array(), chosen = Json::array(), any = Json::array();
+    Json demands = Json::array(), demanding = Json::array();
     for (const std::string& name : registry_.names(kind)) {
       const ComponentDescriptor& component = *registry_.find(kind, name).component;
       const auto slash = name.find('/');
       const std::string library = name.substr(0, slash);
-      json spellings = json::array({name});
+      Json spellings = Json::array({name});
       if (slash == std::string::npos) spellings.push_back(library + '/' + component.name);
       const std::string definition = fmt::format("{}.{}.{}", kind_text, library, component.name);
-      const json is_this = {{"properties", {{"plugin", {{"enum", spellings}}}}}, {"required", {"plugin"}}};
+      const Json is_this = {{"properties", {{"plugin", {{"enum", spellings}}}}}, {"required", {"plugin"}}};
       definitions_[definition] = component_schema(component);
       chosen.push_back({{"if", is_this}, {"then", reference(definition)}});
       any.push_back(reference(definition));
-      for (const json& spelling : spellings) names.push_back(spelling);
+      for (const Json& spelling : spellings) names.push_back(spelling);
       if (const auto keys = required_keys(component.parameters); !keys.empty()) {
         demands.push_back({{"if", is_this}, {"then", {{"required", keys}}}});
-        for (const json& spelling : spellings) demanding.push_back(spelling);
+        for (const Json& spelling : spellings) demanding.push_back(spelling);
       }
     }
     if (names.empty()) {
@@ -108,14 +99,14 @@ class Definitions {
       definitions_["whole." + kind_text] = false;
       return reference(kind_text);
     }
-    const json is_map = {{"type", "object"}}, names_plugin = {{"required", {"plugin"}}};
-    json map = {{"properties", {{"plugin", {{"enum", names}, {"description", "the component's name"}}}}}};
+    const Json is_map = {{"type", "object"}}, names_plugin = {{"required", {"plugin"}}};
+    Json map = {{"properties", {{"plugin", {{"enum", names}, {"description", "the component's name"}}}}}};
     map["if"] = names_plugin;
     map["then"] = {{"allOf", chosen}};
     map["else"] = {{"anyOf", any}};  // the base names it
     definitions_[kind_text] = {{"if", is_map}, {"then", map}, {"else", {{"enum", names}}}};
 
-    json whole = {{"if", is_map}, {"then", names_plugin}};
+    Json whole = {{"if", is_map}, {"then", names_plugin}};
     if (!demands.empty()) {
       whole["then"]["allOf"] = demands;
       whole["else"] = {{"not", {{"enum", demanding}}}};  // the name alone leaves no room for what it demands
@@ -124,48 +115,48 @@ class Definitions {
     return reference(kind_text);
   }
 
-  static json whole(Kind kind) { return reference(std::string("whole.") + kind_name(kind)); }
+  static Json whole(Kind kind) { return reference(std::string("whole.") + kind_name(kind)); }
 
-  json take() { return std::move(definitions_); }
+  Json take() { return std::move(definitions_); }
 
  private:
   Registry& registry_;
-  json definitions_ = json::object();
+  Json definitions_ = Json::object();
 };
 
-json described(json schema, const char* description) {
+Json described(Json schema, const char* description) {
   schema["description"] = description;
   return schema;
 }
 
-json list_schema(json items, const char* description) {
-  return {{"type", "array"}, {"items", std::move(items)}, {"default", json::array()}, {"description", description}};
+Json list_schema(Json items, const char* description) {
+  return {{"type", "array"}, {"items", std::move(items)}, {"default", Json::array()}, {"description", description}};
 }
 
-json stage() {
-  json result = map_schema(stage_schema());
+Json stage() {
+  Json result = map_schema(stage_schema());
   result["required"] = required_keys(stage_schema());
   return result;
 }
 
-json recipe(Registry& registry) {
+Json recipe(Registry& registry) {
   Definitions definitions(registry);
-  json result = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "BLIP3-U recipe"}};
+  Json result = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "BLIP3-U recipe"}};
   result.update(map_schema(recipe_schema()));
-  json& keys = result["properties"];
+  Json& keys = result["properties"];
   keys["base"] = {{"type", "string"}, {"description", "path of one other recipe, relative to this file, to change"}};
   keys["data"] = described(definitions.component(Kind::dataset), "the data set");
   keys["tokenizer"] = described(definitions.component(Kind::tokenizer), "what turns text into numbers");
   keys["pipeline"] = described(map_schema({}), "the parts of the model; null takes one out");
-  json whole_parts;
+  Json whole_parts;
   for (const Kind kind : pipeline_kinds) {
-    const json part = definitions.component(kind);
+    const Json part = definitions.component(kind);
     keys["pipeline"]["properties"][kind_name(kind)] = {{"anyOf", {{{"type", "null"}}, part}}};
     whole_parts[kind_name(kind)] = {{"anyOf", {{{"type", "null"}}, Definitions::whole(kind)}}};
   }
   keys["templates"] = described(map_schema(template_schema()), "how texts are put before the backbone");
   keys["training"] = list_schema(stage(), "stages, run in this order");
-  const json task = definitions.component(Kind::task);
+  const Json task = definitions.component(Kind::task);
   keys["evaluation"] = list_schema({{"allOf", {task, Definitions::whole(Kind::task)}}}, "tasks, run after training");
 
   std::vector<std::string> required = required_keys(recipe_schema());

@@ -68,8 +68,9 @@ std::string read_stream(std::ifstream& stream, const std::filesystem::path& path
           fmt::format("{}: gives more than 64 MiB and is no file; store that in a file, and name it", path.string()));
     }
   }
-  if (stream.bad())
+  if (stream.bad()) {
     throw Error(fmt::format("{}: cannot be read: {}; check the disk", path.string(), std::strerror(errno)));
+  }
   return content;
 }
 

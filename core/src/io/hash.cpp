@@ -52,9 +52,10 @@ std::string sha256_file(const std::filesystem::path& path, std::size_t offset) {
     file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     hash.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
   }
-  if (!file.eof())
+  if (!file.eof()) {
     throw Error(fmt::format("{}: cannot be read: {}; check that it is there and readable", path.string(),
                             std::strerror(errno)));
+  }
   return hash.hex();
 }
 

@@ -221,8 +221,9 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
       throw Error(fmt::format("{}: the tensor '{}' is undefined or of a type that weight files cannot hold",
                               path.string(), name));
     }
-    if (header.contains(name))
+    if (header.contains(name)) {
       throw Error(fmt::format("{}: two tensors are called '{}'; give each its own name", path.string(), name));
+    }
     held.push_back(value.detach().to(at::kCPU).contiguous());
     const std::size_t end = position + held.back().nbytes();
     header[name] = {

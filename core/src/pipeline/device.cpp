@@ -2,9 +2,10 @@
 
 #include <dlfcn.h>
 
-#include <fmt/format.h>
 #include <cstdio>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>

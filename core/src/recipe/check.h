@@ -39,6 +39,12 @@ BLIP3U_API std::span<const ParameterSpec> recipe_schema();
 BLIP3U_API std::span<const ParameterSpec> template_schema();
 BLIP3U_API std::span<const ParameterSpec> stage_schema();
 
+/// What each entry of `loss_weights` is.
+BLIP3U_API const ParameterSpec& loss_weight_schema();
+
+/// The member of the wiring that a component's `check` must set, but left empty; null if there is none.
+BLIP3U_API const char* unset_member(Kind kind, const Wiring& wiring);
+
 /// The keys of `pipeline` in the order of their checks.
 inline constexpr Kind pipeline_kinds[] = {Kind::encoder, Kind::backbone, Kind::denoiser, Kind::sampler, Kind::decoder};
 

@@ -24,6 +24,21 @@ bool contains(std::span<const char* const> names, std::string_view name) {
 
 }  // namespace
 
+const ParameterSpec& loss_weight_schema() {
+  static constexpr ParameterSpec weight =
+      number("weight", 1, 0, std::numeric_limits<double>::infinity(), "factor of this term of the loss");
+  return weight;
+}
+
+const char* unset_member(Kind kind, const Wiring& wiring) {
+  switch (kind) {
+    case Kind::dataset: return wiring.image_size > 0 ? nullptr : "image_size";
+    case Kind::encoder: return wiring.features.tokens > 0 && wiring.features.width > 0 ? nullptr : "features";
+    case Kind::backbone: return wiring.backbone_width > 0 ? nullptr : "backbone_width";
+    default: return nullptr;
+  }
+}
+
 ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Position& where) {
   Placed placed{{kind, {}, {}, {}}, &node, where, true};
   const bool found = find(placed);
@@ -42,8 +57,7 @@ ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Positio
 }
 
 void ComponentChecker::read_loss_weights(Placed& placed) {
-  static constexpr ParameterSpec weight =
-      number("weight", 1, 0, std::numeric_limits<double>::infinity(), "factor of one term of the loss");
+  const ParameterSpec& weight = loss_weight_schema();
   const auto losses = placed.choice.entry.component->losses;
   for (const char* loss : losses) placed.choice.loss_weights[loss] = weight.default_number;
   const Node* node = losses.empty() ? nullptr : placed.node->value("loss_weights");
@@ -152,16 +166,12 @@ void ComponentChecker::run_check(const Placed& placed, Wiring& wiring) {
                      fmt::format("{}: {}{}", title(placed.choice), problem.message, remark));
   }
   wiring.problems.clear();
-  const auto must_set = [&](Kind kind, bool set, const char* member) {
-    if (!silent || component.kind != kind || set) return;
+  if (const char* const member = unset_member(component.kind, wiring); silent && member) {
     diagnostics_.add(
         placed.where,
         fmt::format("{} does not say what it makes: its `check` must set `{}`", title(placed.choice), member),
         Fault::plugin);
-  };
-  must_set(Kind::dataset, wiring.image_size > 0, "image_size");
-  must_set(Kind::encoder, wiring.features.tokens > 0 && wiring.features.width > 0, "features");
-  must_set(Kind::backbone, wiring.backbone_width > 0, "backbone_width");
+  }
 }
 
 }  // namespace blip3u

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "kinds.h"
+#include "recipe/check.h"
 #include "registry/load.h"
 
 namespace blip3u::conformance {
@@ -51,15 +52,6 @@ void check_problem(const Subject& subject, const Wiring::Problem& problem) {
   }
 }
 
-void must_set(Kind kind, const Wiring& wiring) {
-  const auto require = [&](Kind of, bool set, const char* member) {
-    if (kind == of && !set) fail("`check` accepts but does not say what it makes: it must set Wiring::{}", member);
-  };
-  require(Kind::dataset, wiring.image_size > 0, "image_size");
-  require(Kind::encoder, wiring.features.tokens > 0 && wiring.features.width > 0, "features");
-  require(Kind::backbone, wiring.backbone_width > 0, "backbone_width");
-}
-
 void defaults(const Subject& subject) {
   const ComponentDescriptor& component = subject.component();
   for (const ParameterSpec& spec : component.parameters) {
@@ -77,7 +69,9 @@ void defaults(const Subject& subject) {
         fail("`check` throws; it must report by Wiring::reject");
       }
       for (const Wiring::Problem& problem : result.problems) check_problem(subject, problem);
-      if (result.problems.empty()) must_set(component.kind, result);
+      if (const char* const member = unset_member(component.kind, result); result.problems.empty() && member) {
+        fail("`check` accepts but does not say what it makes: it must set Wiring::{}", member);
+      }
       if (time == 0) {
         first.push_back(std::move(result));
       } else if (!equal(first[i], result)) {
@@ -153,7 +147,7 @@ void bad_parameters(const Subject& subject) {
   }
   if (!subject.obstacle().empty()) return;
   for (const ParameterSpec& spec : subject.component().parameters) {
-    if (spec.type == ParameterType::boolean && std::string_view(spec.name) == "fetch") continue;  // no downloads
+    if (downloads(spec)) continue;
     for (const ParameterValue& value : edges(spec)) {
       const Overrides overrides = {{spec.name, value}};
       if (!subject.accepts(overrides)) continue;

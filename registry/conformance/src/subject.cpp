@@ -88,6 +88,10 @@ std::vector<Wiring> candidate_wirings(Kind kind) {
   return wirings;
 }
 
+bool downloads(const ParameterSpec& spec) {
+  return spec.type == ParameterType::boolean && std::string_view(spec.name) == "fetch";
+}
+
 void disturb(const Component& component, std::uint64_t seed) {
   const at::NoGradGuard no_gradient;
   for (const NamedTensor& weight : component.weights()) {
@@ -110,10 +114,7 @@ Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& com
   std::vector<std::string> missing;
   for (const ParameterSpec& spec : component.parameters) {
     if (spec.required) parameters_.set(spec.name, default_value(spec));
-    // Checking a plugin is no reason to download anything.
-    if (spec.type == ParameterType::boolean && std::string_view(spec.name) == "fetch") {
-      parameters_.set(spec.name, false);
-    }
+    if (downloads(spec)) parameters_.set(spec.name, false);
   }
   std::vector<std::string> given;
   for (const std::string& setting : options.settings) {

@@ -24,6 +24,10 @@ struct Build {
 /// Pipelines around a component of this kind, in the order in which they are tried.
 std::vector<Wiring> candidate_wirings(Kind kind);
 
+/// Whether the parameter lets a data set download its files. Checking a plugin is no reason to: it is false here unless
+/// --set says otherwise.
+bool downloads(const ParameterSpec& spec);
+
 /// Changes every weight a little, so that what starts at zero takes part.
 void disturb(const Component& component, std::uint64_t seed);
 

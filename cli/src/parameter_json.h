@@ -1,0 +1,22 @@
+// What the verbs that print JSON say of a parameter.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <variant>
+
+#include "blip3u/parameters.h"
+
+namespace blip3u {
+
+/// Sets `default`, `minimum` and `maximum` of a JSON object, those that the parameter has.
+template <class Json>
+void set_default_and_range(Json& object, const ParameterSpec& spec) {
+  const bool whole = spec.type == ParameterType::integer;
+  const auto limit = [&](double value) { return whole ? Json(static_cast<std::int64_t>(value)) : Json(value); };
+  if (std::isfinite(spec.minimum)) object["minimum"] = limit(spec.minimum);
+  if (std::isfinite(spec.maximum)) object["maximum"] = limit(spec.maximum);
+  if (!spec.required) std::visit([&](const auto& value) { object["default"] = value; }, default_value(spec));
+}
+
+}  // namespace blip3u
