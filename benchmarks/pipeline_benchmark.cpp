@@ -1,5 +1,8 @@
 // What the parts of the default recipe cost, with fresh weights. Ratios within one run are what counts: machines
 // differ.
+#include <algorithm>
+#include <chrono>
+
 #include <benchmark/benchmark.h>
 
 #include <ATen/ATen.h>
@@ -106,29 +109,45 @@ void denoiser_call(benchmark::State& state) {
 }
 BENCHMARK(denoiser_call)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
 
-// A whole sampling of the recipe's steps, guided; items are steps.
-void sample(benchmark::State& state, Denoiser& denoiser, Sampler& sampler) {
-  Fixture& f = Fixture::get();
-  const at::NoGradGuard no_grad;
-  const auto full = f.pipeline.read_prompts({"a red triangle"}), empty = f.pipeline.read_prompts({""});
-  const std::vector<Condition> conditions{denoiser.prepare(*full), denoiser.prepare(*empty)};
-  std::int64_t steps = 0;
-  for (auto _ : state) {
-    Generator generator({1});
-    benchmark::DoNotOptimize(
-        sampler.sample(denoiser, f.layout, conditions, generator, [&](std::int64_t, std::int64_t) { ++steps; }));
+// A whole sampling of the recipe's steps, guided.
+class Sampling {
+ public:
+  Sampling(Denoiser& denoiser, Sampler& sampler) : denoiser_(denoiser), sampler_(sampler) {
+    const at::NoGradGuard no_grad;
+    Fixture& f = Fixture::get();
+    const auto full = f.pipeline.read_prompts({"a red triangle"}), empty = f.pipeline.read_prompts({""});
+    conditions_ = {denoiser.prepare(*full), denoiser.prepare(*empty)};
   }
-  state.SetItemsProcessed(steps);
-}
 
+  /// Returns the number of steps.
+  std::int64_t run() {
+    const at::NoGradGuard no_grad;
+    std::int64_t steps = 0;
+    Generator generator({1});
+    benchmark::DoNotOptimize(sampler_.sample(denoiser_, Fixture::get().layout, conditions_, generator,
+                                             [&](std::int64_t, std::int64_t) { ++steps; }));
+    return steps;
+  }
+
+ private:
+  Denoiser& denoiser_;
+  Sampler& sampler_;
+  std::vector<Condition> conditions_;
+};
+
+// Items are steps.
 void sampler_step(benchmark::State& state) {
   Fixture& f = Fixture::get();
-  sample(state, f.pipeline.denoiser(), f.pipeline.sampler());
+  Sampling sampling(f.pipeline.denoiser(), f.pipeline.sampler());
+  std::int64_t steps = 0;
+  for (auto _ : state) steps += sampling.run();
+  state.SetItemsProcessed(steps);
 }
 BENCHMARK(sampler_step)->Unit(benchmark::kMillisecond);
 
-// The same by the same sources, linked into this program instead of loaded through the registry.
-void sampler_step_linked(benchmark::State& state) {
+// What the registry costs: the same sources loaded through it and linked into this program, in turns. The time is that
+// of both; the counter `registry_over_linked` is the median of the ratios.
+void sampler_step_registry_over_linked(benchmark::State& state) {
   Fixture& f = Fixture::get();
   const BuildContext context{.wiring = f.recipe.wiring, .vocabulary = f.pipeline.tokenizer().vocabulary()};
   const auto make = [&](const PluginDescriptor& plugin, const ComponentChoice& choice) {
@@ -136,9 +155,24 @@ void sampler_step_linked(benchmark::State& state) {
   };
   const auto denoiser = make(*linked_dit(), *f.recipe.pipeline.denoiser);
   const auto sampler = make(*linked_flow_matching(), *f.recipe.pipeline.sampler);
-  sample(state, dynamic_cast<Denoiser&>(*denoiser), dynamic_cast<Sampler&>(*sampler));
+  Sampling linked(dynamic_cast<Denoiser&>(*denoiser), dynamic_cast<Sampler&>(*sampler));
+  Sampling loaded(f.pipeline.denoiser(), f.pipeline.sampler());
+  const auto seconds = [](Sampling& sampling) {
+    const auto start = std::chrono::steady_clock::now();
+    sampling.run();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  std::vector<double> ratios;
+  for (auto _ : state) {
+    const bool loaded_first = ratios.size() % 2 == 0;
+    const double first = seconds(loaded_first ? loaded : linked), second = seconds(loaded_first ? linked : loaded);
+    ratios.push_back(loaded_first ? first / second : second / first);
+  }
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  state.counters["registry_over_linked"] = *middle;
 }
-BENCHMARK(sampler_step_linked)->Unit(benchmark::kMillisecond);
+BENCHMARK(sampler_step_registry_over_linked)->Unit(benchmark::kMillisecond)->MinTime(20);
 
 // Loss, gradients and an AdamW update of queries and denoiser, batch 64.
 void training_step(benchmark::State& state) {
