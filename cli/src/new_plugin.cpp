@@ -146,7 +146,7 @@ int write_project(const Options& options, const Program& program) {
                                      {"@kind@", kind_name(kind)}};
 
   PendingPath pending(folder);
-  fs::create_directory(pending.path());
+  create_folder(pending.path());
   for (const char* part : {"common", kind_name(kind)}) {
     if (!fs::is_directory(templates / part)) {
       throw Error(fmt::format("{}: no such folder of templates; install BLIP3-U anew", (templates / part).string()));

@@ -26,6 +26,7 @@ std::filesystem::path library_file(const Program& program, const std::string& gi
   if (given.find('/') == std::string::npos && !given.ends_with(".so")) {
     Registry registry = open_registry(program);
     const PluginLibrary* const library = registry.library(given);
+    if (library && !library->descriptor) throw Error(Fault::plugin, library->failure);
     if (library) return library->file;
     throw Error(Fault::usage,
                 fmt::format("there is no plugin library `{0}`; give its file, such as ./{0}.so, or its folder with "
@@ -41,9 +42,9 @@ int verify(const Program& program, const VerifyOptions& options) {
   conformance::Options kit = options.kit;
   kit.device = open_device(options.device);
   const auto checks = conformance::verify(plugin, file, kit);
+  fmt::print("{}", conformance::to_text(checks, options.verbose));
   if (!options.json.empty()) write_atomically(options.json, conformance::to_json(checks));
   if (!options.junit.empty()) write_atomically(options.junit, conformance::to_junit(checks, plugin.name));
-  fmt::print("{}", conformance::to_text(checks, options.verbose));
   return conformance::conforms(checks) ? 0 : static_cast<int>(Fault::plugin);
 }
 

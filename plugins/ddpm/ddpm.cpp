@@ -100,7 +100,7 @@ class Ddpm : public Sampler {
 };
 
 void check(const Parameters& parameters, Wiring& wiring) {
-  layers::check_continuous(wiring, "ddpm");
+  layers::check_continuous(wiring);
   layers::check_guidance(parameters, wiring);
   if (parameters.integer("steps") > parameters.integer("train_steps")) {
     wiring.reject("steps", "sampling cannot take more steps than train_steps; lower steps or raise train_steps");

@@ -68,7 +68,7 @@ class Dit : public ModuleComponent<Denoiser> {
 };
 
 void check(const Parameters& parameters, Wiring& wiring) {
-  layers::check_queries(wiring, "dit");
+  layers::check_queries(wiring);
   if (parameters.text("positions") == "sin_cos" && wiring.features.tokens > 0 &&
       layers::grid_side(wiring.features.tokens) == 0) {
     wiring.reject("positions", "the encoder's tokens form no square grid of rows and columns; set positions: random");

@@ -47,7 +47,7 @@ class FlowMatching : public Sampler {
 };
 
 void check(const Parameters& parameters, Wiring& wiring) {
-  layers::check_continuous(wiring, "flow_matching");
+  layers::check_continuous(wiring);
   layers::check_guidance(parameters, wiring);
 }
 

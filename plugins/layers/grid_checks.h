@@ -41,30 +41,27 @@ inline void check_heads(std::int64_t width, std::int64_t heads, const char* para
 
 /// What every decoder of square grids demands of the encoder before it. Returns the side of the grid, or 0 if
 /// something was rejected. `tokens` is the decoder's parameter of that name: 0 follows the encoder.
-inline std::int64_t check_decoder(const char* name, std::int64_t tokens, Wiring& wiring) {
+inline std::int64_t check_decoder(std::int64_t tokens, Wiring& wiring) {
   const Layout& features = wiring.features;
   if (features.tokens == 0) {
-    wiring.reject("", fmt::format("decoder `{}` turns features into pixels, but the pipeline has no encoder; add "
-                                  "pipeline.encoder",
-                                  name));
+    wiring.reject("", "it turns features into pixels, but the pipeline has no encoder; add pipeline.encoder");
     return 0;
   }
   if (features.codebook != 0) {
-    wiring.reject("", fmt::format("decoder `{}` decodes continuous features, but the encoder makes codes; choose the "
-                                  "decoder that belongs to the encoder",
-                                  name));
+    wiring.reject("",
+                  "it decodes continuous features, but the encoder makes codes; choose the decoder that belongs to "
+                  "the encoder");
     return 0;
   }
   if (tokens != 0 && tokens != features.tokens) {
-    wiring.reject("tokens", fmt::format("decoder `{}` decodes {} tokens, but the encoder makes {}; set tokens to {}, "
-                                        "or to 0, which follows the encoder",
-                                        name, tokens, features.tokens, features.tokens));
+    wiring.reject("tokens", fmt::format("it decodes {0} tokens, but the encoder makes {1}; set tokens to {1}, or to 0, "
+                                        "which follows the encoder",
+                                        tokens, features.tokens));
     return 0;
   }
   const std::int64_t grid = grid_side(features.tokens);
   if (grid == 0) {
-    wiring.reject(
-        "", fmt::format("decoder `{}` needs a square grid of tokens, but the encoder makes {}", name, features.tokens));
+    wiring.reject("", fmt::format("it needs a square grid of tokens, but the encoder makes {}", features.tokens));
     return 0;
   }
   return check_grid(grid, "", wiring) ? grid : 0;

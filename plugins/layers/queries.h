@@ -2,8 +2,6 @@
 // Pan et al. 2025, arXiv:2504.06256; BLIP3-o, Chen et al. 2025, arXiv:2505.09568).
 #pragma once
 
-#include <string>
-
 #include <torch/torch.h>
 
 #include "blip3u/backbone.h"
@@ -44,10 +42,9 @@ class QueriesImpl : public torch::nn::Module {
 TORCH_MODULE(Queries);
 
 /// Rejects a pipeline in which queries have nothing to read or their network nothing to make.
-inline void check_queries(Wiring& wiring, const char* denoiser) {
-  const std::string name = std::string("denoiser `") + denoiser + "` ";
-  if (wiring.backbone_width == 0) wiring.reject("", name + "reads its condition from a backbone; name one");
-  if (wiring.features.tokens == 0) wiring.reject("", name + "makes an encoder's features; name an encoder");
+inline void check_queries(Wiring& wiring) {
+  if (wiring.backbone_width == 0) wiring.reject("", "it reads its condition from a backbone; name one");
+  if (wiring.features.tokens == 0) wiring.reject("", "it makes an encoder's features; name an encoder");
 }
 
 /// The mean over the valid places of a condition's tokens: [B,Q,W] -> [B,W].

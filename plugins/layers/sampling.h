@@ -1,8 +1,6 @@
 // What the samplers of continuous features share.
 #pragma once
 
-#include <string>
-
 #include "blip3u/parameters.h"
 #include "blip3u/plugin.h"
 
@@ -14,10 +12,9 @@ inline constexpr ParameterSpec guidance_parameters[] = {
 };
 
 /// Rejects an encoder that makes codes.
-inline void check_continuous(Wiring& wiring, const char* sampler) {
+inline void check_continuous(Wiring& wiring) {
   if (wiring.features.codebook > 0) {
-    wiring.reject("", std::string("sampler `") + sampler +
-                          "` makes continuous features, but the encoder makes codes; choose an encoder with features");
+    wiring.reject("", "it makes continuous features, but the encoder makes codes; choose an encoder with features");
   }
 }
 

@@ -87,7 +87,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .parameters = parameters,
-     .check = [](const Parameters&, Wiring& wiring) { layers::check_queries(wiring, "mlp"); },
+     .check = [](const Parameters&, Wiring& wiring) { layers::check_queries(wiring); },
      .create = create<Mlp>}};
 
 }  // namespace

@@ -76,7 +76,7 @@ constexpr auto parameters = layers::join(own_parameters, layers::reconstruction_
 
 void check(const Parameters& values, Wiring& wiring) {
   layers::check_heads(values.integer("width"), values.integer("heads"), "heads", wiring);
-  const std::int64_t grid = layers::check_decoder("patch_decoder", values.integer("tokens"), wiring);
+  const std::int64_t grid = layers::check_decoder(values.integer("tokens"), wiring);
   if (grid != 0) layers::check_grid(grid * values.integer("split"), "split", wiring);
 }
 

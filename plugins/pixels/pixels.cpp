@@ -61,12 +61,12 @@ void check_encoder(const Parameters& parameters, Wiring& wiring) {
 }
 
 void check_decoder(const Parameters& parameters, Wiring& wiring) {
-  const std::int64_t grid = layers::check_decoder("pixels", parameters.integer("tokens"), wiring);
+  const std::int64_t grid = layers::check_decoder(parameters.integer("tokens"), wiring);
   if (grid == 0) return;
   const Layout wanted = pixel_layout(grid, wiring.image_size);
   if (wiring.features.width == wanted.width) return;
   wiring.reject("",
-                fmt::format("decoder `pixels` takes {} numbers a token (patches of {} x {} pixels), but the encoder "
+                fmt::format("it takes {} numbers a token (patches of {} x {} pixels), but the encoder "
                             "makes {}; use it with the encoder `pixels`, or choose another decoder",
                             wanted.width, wiring.image_size / grid, wiring.image_size / grid, wiring.features.width));
 }

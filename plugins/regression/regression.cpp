@@ -44,7 +44,7 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .losses = losses,
-     .check = [](const Parameters&, Wiring& wiring) { layers::check_continuous(wiring, "regression"); },
+     .check = [](const Parameters&, Wiring& wiring) { layers::check_continuous(wiring); },
      .create = create<Regression>}};
 
 }  // namespace

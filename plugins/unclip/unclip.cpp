@@ -113,7 +113,7 @@ constexpr auto parameters = [] {
 }();
 
 void check(const Parameters& values, Wiring& wiring) {
-  const std::int64_t feature_grid = layers::check_decoder("unclip", values.integer("tokens"), wiring);
+  const std::int64_t feature_grid = layers::check_decoder(values.integer("tokens"), wiring);
   layers::check_heads(values.integer("width"), values.integer("heads"), "heads", wiring);
   if (feature_grid == 0) return;
   const std::int64_t grid = patch_grid(values, feature_grid);

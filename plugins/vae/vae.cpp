@@ -108,7 +108,7 @@ void check_encoder(const Parameters& parameters, Wiring& wiring) {
 }
 
 void check_decoder(const Parameters& parameters, Wiring& wiring) {
-  const std::int64_t grid = layers::check_decoder("vae", parameters.integer("tokens"), wiring);
+  const std::int64_t grid = layers::check_decoder(parameters.integer("tokens"), wiring);
   if (grid != 0) layers::check_halvings(grid, "", wiring);
 }
 

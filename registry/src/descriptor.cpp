@@ -99,7 +99,9 @@ class Checker {
   }
 
   void filled(const char* text, const std::string& what) const {
-    if (!text || !*text) reject(what + " is missing", "fill it in in the descriptor");
+    if (!text || std::string_view(text).find_first_not_of(" \t\n") == std::string_view::npos) {
+      reject(what + " is missing", "fill it in in the descriptor");
+    }
   }
 
   void strings(std::span<const char* const> texts, const std::string& what) const {

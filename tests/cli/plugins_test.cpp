@@ -125,10 +125,28 @@ TEST_F(Plugins, MoreFoldersByOption) {
   EXPECT_THAT(plugins({"list"}).out, IsEmpty());
   EXPECT_THAT(plugins({"list", "--plugins", more.path().string()}).out, HasSubstr("sampler: sound"));
   add("sound");
+  std::ofstream(library("sound"), std::ios::app) << "another build";
   EXPECT_THAT(plugins({"list", "--plugins", more.path().string()}).out, HasSubstr("two libraries named sound"));
+  expect_refusal(plugins({"verify", "sound", "--plugins", more.path().string()}), 3, "two libraries named sound");
   const Outcome outcome = plugins({"list", "--plugins", "/absent"});
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("/absent: no such plugin folder"));
+}
+
+TEST_F(Plugins, VerifyNamesTheCheckInWhichALibraryCrashes) {
+  const Outcome outcome = plugins({"verify", BLIP3U_BUILD_DIR "/mutants/mutant_crashes.so"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_EQ(outcome.err,
+            "its last words\nblip3u: tokenizer mutant_crashes/aborts crashed in the check `round_trip`; run the same "
+            "command in a debugger\n");
+}
+
+TEST_F(Plugins, VerifyShowsItsResultsEvenIfTheyCannotBeWritten) {
+  const std::string words = std::string(BLIP3U_PLUGIN_FOLDER) + "/words.so";
+  const Outcome outcome = plugins({"verify", words, "--json", "/dev/null/results.json"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr(" passed, 0 failed"));
+  EXPECT_THAT(outcome.err, HasSubstr("/dev/null"));
 }
 
 /// What cannot be loaded: the libraries of tests/broken_plugins that are wrong before they are used, and three files.

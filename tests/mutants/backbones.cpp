@@ -214,6 +214,28 @@ class DetachesCache : public SessionOf<DetachesCache> {
   void remember(Past past) override { past_ = {past.keys.detach(), past.values.detach(), past.valid, past.next}; }
 };
 
+/// One position for the whole batch, that of its longest row.
+class SharesPosition : public SessionOf<SharesPosition> {
+  using SessionOf::SessionOf;
+  void remember(Past past) override {
+    past.next = past.next.max().expand_as(past.next).clone();
+    SoundSession::remember(std::move(past));
+  }
+};
+
+class AltersBlock : public SessionOf<AltersBlock> {
+  using SessionOf::SessionOf;
+  Tensor append(const Block& block) override {
+    Tensor embeds = block.embeds;
+    return SessionOf::append({.embeds = embeds.mul_(0.5),
+                              .valid = block.valid,
+                              .group = block.group,
+                              .positions = block.positions,
+                              .expert = block.expert,
+                              .commit = block.commit});
+  }
+};
+
 class CommitsGuesses : public SessionOf<CommitsGuesses> {
   using SessionOf::SessionOf;
   bool keeps(const Block&) const override { return true; }
@@ -268,6 +290,8 @@ constexpr ComponentDescriptor components[] = {
     backbone<Mutant<SeesFuture>>("sees_future", "The tokens of a block see those behind them."),
     backbone<Mutant<ForgetsEntry>>("forgets_entry", "Each block but the first drops the oldest token of the cache."),
     backbone<Mutant<ForgetsPosition>>("forgets_position", "Each block's positions start at zero."),
+    backbone<Mutant<SharesPosition>>("shares_position", "All rows of a batch have the position of the longest."),
+    backbone<Mutant<AltersBlock>>("alters_block", "Halves the embeddings of a block in place."),
     backbone<Mutant<DetachesCache>>("detaches_cache", "No gradient comes back through its cache."),
     backbone<Mutant<CommitsGuesses>>("commits_guesses", "Keeps blocks that were not to be committed."),
     backbone<Mutant<SeesPadding>>("sees_padding", "Takes padding for tokens."),

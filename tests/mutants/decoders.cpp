@@ -102,7 +102,7 @@ constexpr ComponentDescriptor decoder(const char* name, const char* summary) {
           .parameters = parameters,
           .losses = losses,
           .check = [](const Parameters& values,
-                      Wiring& wiring) { layers::check_decoder("mutant", values.integer("tokens"), wiring); },
+                      Wiring& wiring) { layers::check_decoder(values.integer("tokens"), wiring); },
           .create = create<T>};
 }
 

@@ -110,6 +110,39 @@ class MeanOfBatch : public Sound {
   }
 };
 
+/// Predicts by the condition that was prepared last.
+class RemembersCondition : public Sound {
+  using Sound::Sound;
+  Condition prepare(Session& context) override { return last_ = Sound::prepare(context); }
+  Tensor predict(const Visual& noised, const Tensor& time, const Condition&) override {
+    return Sound::predict(noised, time, last_);
+  }
+  Condition last_;
+};
+
+class SpoilsCondition : public Sound {
+  using Sound::Sound;
+  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
+    Tensor prediction = Sound::predict(noised, time, condition), tokens = condition.tokens;
+    tokens.mul_(0.5);
+    return prediction;
+  }
+};
+
+/// Its own autograd function doubles the gradient of one small bias alone.
+class WrongBiasGradient : public Sound {
+ public:
+  WrongBiasGradient(const Parameters& parameters, const BuildContext& context) : Sound(parameters, context) {
+    bias_ = register_parameter("bias", torch::zeros({context.wiring.features.width}).to(context.device, context.dtype));
+  }
+  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
+    return Sound::predict(noised, time, condition) + 0.3 * Doubling::apply(bias_);
+  }
+
+ private:
+  Tensor bias_;
+};
+
 constexpr ParameterSpec parameters[] = {
     integer("width", 16, 1, 4096, "width of the network"),
     integer("queries", 4, 1, 1024, "learnable queries that read the context"),
@@ -126,7 +159,7 @@ constexpr ComponentDescriptor denoiser(const char* name, const char* summary) {
           .provides = provides,
           .needs = needs,
           .parameters = parameters,
-          .check = [](const Parameters&, Wiring& wiring) { layers::check_queries(wiring, "mutant"); },
+          .check = [](const Parameters&, Wiring& wiring) { layers::check_queries(wiring); },
           .create = create<T>};
 }
 
@@ -136,6 +169,9 @@ constexpr ComponentDescriptor components[] = {
     denoiser<IgnoresCondition>("ignores_condition", "Predicts the same whatever the context."),
     denoiser<ExtraDimension>("extra_dimension", "Predicts [B,1,N,D] instead of [B,N,D]."),
     denoiser<WrongGradient>("wrong_gradient", "Its own autograd function doubles gradients."),
+    denoiser<WrongBiasGradient>("wrong_bias_gradient", "Doubles the gradient of one bias."),
+    denoiser<RemembersCondition>("remembers_condition", "Predicts by the condition that was prepared last."),
+    denoiser<SpoilsCondition>("spoils_condition", "Halves the condition whenever it predicts."),
     denoiser<CommitsQueries>("commits_queries", "Leaves its queries in the context."),
     denoiser<MeanOfBatch>("mean_of_batch", "Centres its input over the batch."),
 };

@@ -119,6 +119,14 @@ class Unregistered : public Sound {
   Tensor scale_;
 };
 
+/// Shifts its features with every step of training, but does not list the shift.
+class UnlistedState : public Sound {
+  using Sound::Sound;
+  void after_step(Generator&) override { shift_ += 0.1; }
+  Tensor features(const Tensor& images) override { return Sound::features(images) + shift_; }
+  double shift_ = 0;
+};
+
 class Detached : public Sound {
   using Sound::Sound;
   Tensor project(const Tensor& images) override { return Sound::project(images).detach(); }
@@ -184,6 +192,7 @@ constexpr ComponentDescriptor components[] = {
     encoder<OtherDevice>("other_device", "Leaves its features on another device."),
     encoder<GlobalGenerator>("global_generator", "Draws the noise of its loss from a global generator."),
     encoder<Unregistered>("unregistered", "One of its parameters is not among its weights."),
+    encoder<UnlistedState>("unlisted_state", "What its training moves is not among its state."),
     encoder<Detached>("detached", "The gradient stops before its first layer."),
     encoder<Prints>("prints", "Prints a line for each batch."),
     encoder<SharesState>("shares_state", "Its features are divided by how many objects of its class there are."),

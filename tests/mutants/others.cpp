@@ -109,6 +109,16 @@ class OtherFingerprint : public Fades {
   }
 };
 
+/// Holds the last class out of the prompts, but not out of training.
+class LeaksHeldOut : public Fades {
+  using Fades::Fades;
+  std::vector<Prompt> prompts() const override {
+    std::vector<Prompt> prompts = Fades::prompts();
+    prompts.back().held_out = true;
+    return prompts;
+  }
+};
+
 constexpr ParameterSpec dataset_parameters[] = {integer("image_size", 32, 8, 256, "pixels a side of the pictures")};
 
 void check_dataset(const Parameters& parameters, Wiring& wiring) {
@@ -201,10 +211,29 @@ class RestoreLosesWord : public Sound {
   }
 };
 
+class RestoresAnything : public Sound {
+  using Sound::Sound;
+  void restore(const std::string& serialized) override {
+    try {
+      Sound::restore(serialized);
+    } catch (const Error&) {
+      words_.clear();
+    }
+  }
+};
+
 class ForeignError : public Sound {
   using Sound::Sound;
   [[noreturn]] void refuse(const std::string& message) const override { throw std::invalid_argument(message); }
 };
+
+class RefusesLate : public Sound {
+ public:
+  RefusesLate(const Parameters& parameters, const BuildContext& context) : Sound(parameters, context) {
+    if (parameters.integer("words") == 1) throw Error(Fault::usage, "tokenizer: one word is too few; allow more");
+  }
+};
+constexpr ParameterSpec limited[] = {integer("words", 4, 1, 8, "how many words there may be")};
 
 class ThrowsNumber : public Sound {
  public:
@@ -293,6 +322,12 @@ class LikesAll : public Answers {
   bool matches(const std::string&, const std::string&) const override { return true; }
 };
 
+/// Says that it needs another ability than the one it uses.
+class NeedsLittle : public Answers {
+  using Answers::Answers;
+  Model::Ability needs() const override { return Model::Ability::reconstruct; }
+};
+
 template <class T>
 constexpr ComponentDescriptor task(const char* name, const char* summary) {
   return {.kind = Kind::task, .name = name, .summary = summary, .create = create<T>};
@@ -304,16 +339,23 @@ constexpr ComponentDescriptor components[] = {
     dataset<SameIds>("same_ids", "Two of its examples have one id."),
     dataset<GreyPictures>("grey_pictures", "Its pictures have one channel."),
     dataset<OtherFingerprint>("other_fingerprint", "Its fingerprint counts how often it was asked."),
+    dataset<LeaksHeldOut>("leaks_held_out", "Trains generation on what its prompts hold out."),
     tokenizer<Sound>("sound", "Nothing is wrong with it."),
     tokenizer<ShortVocabulary>("short_vocabulary", "Its last id lies outside its vocabulary."),
     tokenizer<RestoreLosesWord>("restore_loses_word", "Restores all words but one."),
     tokenizer<ForeignError>("foreign_error", "Throws std::invalid_argument for a damaged vocabulary."),
     tokenizer<ThrowsNumber>("throws_number", "Its factory throws an int."),
-    tokenizer<Sound>("blank_summary", " "),
+    {.kind = Kind::tokenizer,
+     .name = "refuses_late",
+     .summary = "Its factory refuses what its range and its check let pass.",
+     .parameters = limited,
+     .create = create<RefusesLate>},
+    tokenizer<RestoresAnything>("restores_anything", "Takes a damaged vocabulary for an empty one."),
     tokenizer<Sound>("throwing_check", "Its check throws.", throwing_check),
     tokenizer<Sound>("moody_check", "Its check says yes and no in turn.", moody_check),
     task<Answers>("sound", "Nothing is wrong with it."),
     task<NeverFull>("never_full", "Divides by one question too many, so that nobody scores 1."),
+    task<NeedsLittle>("needs_little", "Uses an ability that it does not name."),
     task<LikesAll>("likes_all", "Scores every answer as right."),
 };
 

@@ -72,6 +72,16 @@ class WrongSign : public Sound {
   Tensor velocity(const Tensor& data, const Tensor& noise) const override { return data - noise; }
 };
 
+class DetachesPrediction : public Sound {
+  using Sound::Sound;
+  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
+                         Generator& generator) override {
+    auto losses = Sound::loss(denoiser, target, condition, generator);
+    for (Loss& loss : losses) loss.sum = loss.sum.detach();
+    return losses;
+  }
+};
+
 class WrongScale : public Sound {
   using Sound::Sound;
   Tensor velocity(const Tensor& data, const Tensor& noise) const override { return 0.9 * (noise - data); }
@@ -150,7 +160,7 @@ constexpr ParameterSpec own_parameters[] = {integer("steps", 30, 1, 10000, "step
 constexpr auto parameters = layers::join(own_parameters, layers::guidance_parameters);
 
 void check(const Parameters& values, Wiring& wiring) {
-  layers::check_continuous(wiring, "mutant");
+  layers::check_continuous(wiring);
   layers::check_guidance(values, wiring);
 }
 
@@ -175,6 +185,7 @@ constexpr ComponentDescriptor components[] = {
     sampler<Sound>("sound", "Nothing is wrong with it."),
     sampler<OverstatesOrder>("overstates_order", "Its solver is of order 1, but states 2."),
     sampler<WrongSign>("wrong_sign", "Its loss teaches the way from data to noise."),
+    sampler<DetachesPrediction>("detaches_prediction", "No gradient comes out of its loss."),
     sampler<WrongScale>("wrong_scale", "Its loss teaches nine tenths of the velocity."),
     sampler<IgnoresGenerator>("ignores_generator", "Begins with the same noise each time."),
     sampler<OneNoiseForAll>("one_noise_for_all", "Begins with the first row's noise in every row."),

@@ -70,6 +70,7 @@ TEST(Descriptor, ChecksComponents) {
   expect_refused([](Draft& d) { d.components[0].kind = static_cast<Kind>(99); }, "unknown kind 99");
   expect_refused([](Draft& d) { d.components[1].kind = Kind::encoder; }, "two components encoder `one`");
   expect_refused([](Draft& d) { d.components[0].summary = nullptr; }, "summary of component `one`");
+  expect_refused([](Draft& d) { d.components[0].summary = " "; }, "summary of component `one`");
   expect_refused([](Draft& d) { d.components[0].create = nullptr; }, "no factory");
   expect_refused([](Draft& d) { d.provides[0] = nullptr; }, "`one` provides has an empty entry");
   expect_refused([](Draft& d) { d.losses[0] = nullptr; }, "losses");

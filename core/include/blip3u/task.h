@@ -14,9 +14,9 @@ namespace blip3u {
 
 /// One reported figure.
 struct Score {
-  std::string name;      ///< e.g. "generation/seen"
-  std::string protocol;  ///< the named scorer, e.g. "shapes@2"
-  double value = 0;
+  std::string name;          ///< e.g. "generation/seen"
+  std::string protocol;      ///< the named scorer, e.g. "shapes@2"
+  double value = 0;          ///< 1 for a perfect model where higher is better
   double low = 0, high = 0;  ///< 95 % confidence interval
   std::string interval;      ///< how it was computed: "wilson", "clustered bootstrap", ...
   std::int64_t count = 0;    ///< items scored

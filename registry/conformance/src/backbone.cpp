@@ -1,4 +1,6 @@
 // Backbones: the cache and the one mask rule.
+#include <array>
+
 #include <ATen/ATen.h>
 
 #include "blip3u/backbone.h"
@@ -13,9 +15,10 @@ constexpr std::int64_t length = 7;
 
 Backbone& backbone(Component& component) { return dynamic_cast<Backbone&>(component); }
 
+/// A copy, so that a session that writes to its input spoils one check alone.
 Block block_of(const Tensor& embeds) {
   Block block;
-  block.embeds = embeds;
+  block.embeds = embeds.clone();
   return block;
 }
 
@@ -99,29 +102,52 @@ void no_later_token(const Reader& reader) {
 
 void no_trace_of_uncommitted(const Reader& reader) {
   const auto plain = reader.begin(), disturbed = reader.begin();
-  const Block prefix = block_of(reader.embeds.slice(1, 0, 3)), suffix = block_of(reader.embeds.slice(1, 3));
-  plain->append(prefix);
-  disturbed->append(prefix);
+  const auto prefix = [&] { return block_of(reader.embeds.slice(1, 0, 3)); };
+  const auto suffix = [&] { return block_of(reader.embeds.slice(1, 3)); };
+  plain->append(prefix());
+  disturbed->append(prefix());
   Block passing = block_of(reader.noise);
   passing.commit = false;
   passing.group = at::zeros({length}, at::TensorOptions(at::kLong).device(reader.embeds.device()));
   disturbed->append(passing);
-  compare(disturbed->append(suffix), plain->append(suffix),
+  compare(disturbed->append(suffix()), plain->append(suffix()),
           "an uncommitted block leaves a trace in the session; keep nothing of it, its positions included");
 }
 
-void nobody_sees_padding(const Reader& reader) {
-  constexpr std::int64_t kept = 4;
-  const Tensor valid = at::arange(length, at::TensorOptions(at::kLong).device(reader.embeds.device())).lt(kept);
-  const Tensor after = reader.noise.slice(1, 0, 2);
-  const auto padded = reader.begin(), plain = reader.begin();
+/// A block with padding: rows of different length.
+Block padded_block(const Reader& reader, const std::array<std::int64_t, rows>& lengths) {
   Block block = block_of(reader.embeds);
-  block.valid = valid.unsqueeze(0).expand({rows, -1});
-  const Tensor hidden = padded->append(block).slice(1, 0, kept);
-  compare(hidden, plain->append(block_of(reader.embeds.slice(1, 0, kept))),
-          "padding changes the hidden states of valid tokens; mask it");
-  compare(padded->append(block_of(after)), plain->append(block_of(after)),
-          "later tokens see padding of earlier blocks, or count it in their positions");
+  const auto whole = at::TensorOptions(at::kLong);
+  block.valid =
+      (at::arange(length, whole).unsqueeze(0) < at::tensor(lengths, whole).unsqueeze(1)).to(reader.embeds.device());
+  return block;
+}
+
+/// Each row goes on as it would without padding and alone.
+void nobody_sees_padding(const Reader& reader) {
+  constexpr std::array<std::int64_t, rows> lengths = {4, length, 2};
+  const Tensor after = reader.noise.slice(1, 0, 2);
+  const auto together = reader.begin();
+  const Tensor hidden = together->append(padded_block(reader, lengths)), next = together->append(block_of(after));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto one = [row](const Tensor& tensor) { return tensor.narrow(0, row, 1); };
+    const std::int64_t own = lengths[static_cast<std::size_t>(row)];
+    const auto alone = reader.begin(1);
+    compare(one(hidden).slice(1, 0, own), alone->append(block_of(one(reader.embeds).slice(1, 0, own))),
+            "padding changes the hidden states of valid tokens; mask it");
+    compare(one(next), alone->append(block_of(one(after))),
+            "after rows of different length, later tokens see padding or have the positions of other rows");
+  }
+}
+
+void block_unaltered(const Subject& subject) {
+  const Reader reader(subject);
+  Block block = padded_block(reader, {4, length, 2});
+  block.group = at::arange(length, at::TensorOptions(at::kLong).device(reader.embeds.device()));
+  const Tensor valid = block.valid.clone(), group = block.group.clone();
+  reader.begin()->append(block);
+  if (block.embeds.equal(reader.embeds) && block.valid.equal(valid) && block.group.equal(group)) return;
+  fail("`append` writes to the tensors of its block; work on a copy (operations whose name ends in _ write in place)");
 }
 
 void group_rule(const Reader& reader) {
@@ -180,6 +206,7 @@ Behaviour backbone_behaviour(const Subject& subject) {
     const Tensor logits = backbone(component).logits(hidden).slice(1, 0, -1);
     return Tensors{at::cross_entropy_loss(logits.flatten(0, 1), inputs[0].slice(1, 1).flatten())};
   };
+  behaviour.keeps = [&subject](Component&) { block_unaltered(subject); };
   behaviour.declares = [width](Component& component) {
     if (backbone(component).width() != width) fail("`width()` is not what `check` wrote to Wiring::backbone_width");
     if (backbone(component).begin(rows)->batch() != rows) fail("`batch()` of a session is not what `begin` was given");

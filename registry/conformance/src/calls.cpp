@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -238,7 +239,9 @@ Tensors observe(Component& component, const Behaviour& behaviour, std::uint64_t 
 
 void check_losses(const Subject& subject, const std::vector<Loss>& losses) {
   const auto declared = subject.component().losses;
+  std::set<std::string> names;
   for (const Loss& loss : losses) {
+    if (!names.insert(loss.name).second) fail("`loss` returns the term `{}` twice; add its parts up", loss.name);
     if (std::ranges::none_of(declared, [&](const char* name) { return loss.name == name; })) {
       fail("`loss` returns the term `{}`, which the descriptor does not list; add it to `losses`", loss.name);
     }
@@ -266,18 +269,11 @@ void check_errors(Recorder& recorder, const Subject& subject, const Behaviour& b
   recorder.run("own_errors", [&] {
     if (!recorder.foreign().empty()) fail("{}; throw blip3u::Error instead", recorder.foreign());
     // LibTorch's own refusal of a wrong shape is as good as ours: the program turns both into one message.
-    const auto foreign = [](const std::function<void()>& work) {
-      try {
-        return raised_by(work).foreign;
-      } catch (const Error&) {
-        return std::string();
-      }
-    };
     for (const ParameterSpec& spec : subject.component().parameters) {
       if (spec.type != ParameterType::text || !spec.choices.empty()) continue;
       const Overrides nowhere = {{spec.name, std::string("/nonexistent/blip3u-conformance")}};
       if (!subject.accepts(nowhere)) continue;
-      const std::string problem = foreign([&] { subject.make_any({.overrides = nowhere}); });
+      const std::string problem = raised_by_bad_input([&] { subject.make_any({.overrides = nowhere}); }).foreign;
       if (!problem.empty()) fail("for an unusable `{}` the factory threw {}; throw blip3u::Error", spec.name, problem);
     }
     if (behaviour.errors) behaviour.errors();
@@ -294,8 +290,8 @@ void check_errors(Recorder& recorder, const Subject& subject, const Behaviour& b
         for (const auto& [how, bad] : spoilt) {
           Tensors inputs = call.inputs;
           inputs[i] = bad;
-          const std::string problem =
-              foreign([&] { run(call, *component, inputs, row_seeds(subject.options().seed)); });
+          const auto seeds = row_seeds(subject.options().seed);
+          const std::string problem = raised_by_bad_input([&] { run(call, *component, inputs, seeds); }).foreign;
           if (problem.empty()) continue;
           fail("given {} `{}`, `{}` threw {}; throw blip3u::Error", how, call.names[i], call.name, problem);
         }

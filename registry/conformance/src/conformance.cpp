@@ -6,34 +6,24 @@
 
 #include "blip3u/error.h"
 #include "kinds.h"
-#include "registry/registry.h"
 
 namespace blip3u::conformance {
 
 namespace {
 
-bool is_named(const PluginDescriptor& plugin, const ComponentDescriptor& component, std::string_view name) {
-  return name == component.name || name == fmt::format("{}/{}", plugin.name, component.name);
-}
-
 void check_settings(const PluginDescriptor& plugin, const Options& options) {
-  for (const std::string& setting : options.settings) {
-    const auto equals = setting.find('=');
-    const std::string path = setting.substr(0, equals);
-    const auto dot = path.rfind('.');
-    if (equals == std::string::npos || dot == std::string::npos) {
-      throw Error(Fault::usage, fmt::format("--set {}: a setting is written component.parameter=value", setting));
-    }
-    const std::string owner = path.substr(0, dot), parameter = path.substr(dot + 1);
+  for (const std::string& text : options.settings) {
+    const Setting setting = parse_setting(text);
     const bool known = std::ranges::any_of(plugin.components, [&](const ComponentDescriptor& component) {
-      return is_named(plugin, component, owner) &&
-             std::ranges::any_of(component.parameters, [&](const auto& spec) { return parameter == spec.name; });
+      return is_named(plugin, component, setting.owner) &&
+             std::ranges::any_of(component.parameters,
+                                 [&](const auto& spec) { return setting.parameter == spec.name; });
     });
     if (known) continue;
     throw Error(Fault::usage,
                 fmt::format("--set {}: the library `{}` has no component `{}` with a parameter `{}`; `blip3u plugins "
                             "inspect` shows what there is",
-                            setting, plugin.name, owner, parameter));
+                            text, plugin.name, setting.owner, setting.parameter));
   }
 }
 
@@ -67,7 +57,7 @@ std::vector<Check> check_component(const PluginDescriptor& plugin, const Compone
   const std::string title = fmt::format("{} {}/{}", kind_name(component.kind), plugin.name, component.name);
   Recorder recorder(title);
   const Subject subject(plugin, component, options);
-  check_descriptor(recorder, plugin, subject);
+  check_descriptor(recorder, subject);
   const bool usable = check_creation(recorder, subject);
   Behaviour behaviour;
   if (usable) {
@@ -77,6 +67,10 @@ std::vector<Check> check_component(const PluginDescriptor& plugin, const Compone
       if (component.kind != Kind::sampler) check_training(recorder, subject, behaviour);
     }
     check_kind(recorder, subject, behaviour);
+    for (const std::string_view capability : component.provides) {
+      if (capability != "codes" && capability != "stream") continue;
+      recorder.run(capability.data(), [] { skip("the kit does not look at what this capability adds"); });
+    }
   } else {
     recorder.run("behaviour", [&] { skip("no instance of it can be made here; see create_destroy"); });
   }

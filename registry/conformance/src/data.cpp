@@ -96,6 +96,24 @@ void repeatable(const Subject& subject) {
   }
 }
 
+void held_out(const Subject& subject) {
+  const auto dataset = subject.make<Dataset>();
+  std::set<std::string> kept_out;
+  for (const Prompt& prompt : dataset->prompts()) {
+    if (prompt.held_out) kept_out.insert(prompt.text);
+  }
+  for (std::int64_t i = 0; i < dataset->size(Split::train); ++i) {
+    if (!dataset->trains_generation(i)) continue;
+    const Example& example = dataset->example(Split::train, i);
+    if (example.caption.empty()) fail("generation trains on the example `{}`, which has no caption", example.id);
+    if (!kept_out.contains(example.caption)) continue;
+    fail(
+        "generation trains on the example `{}`, but its caption \"{}\" is a held-out prompt; let trains_generation "
+        "be false for it",
+        example.id, example.caption);
+  }
+}
+
 const std::vector<std::string>& corpus() {
   static const std::vector<std::string> texts = {
       "a red circle", "a blue triangle on white ground",   "is there a rectangle?", "What color is the shape?",
@@ -158,20 +176,19 @@ void tokenizer_errors(const Subject& subject) {
   const auto tokenizer = subject.make<Tokenizer>();
   tokenizer->fit(corpus());
   const auto attempt = [](const char* what, const std::function<void()>& work) {
-    Raised raised;
-    try {
-      raised = raised_by(work);
-    } catch (const Error&) {
-      return;
-    }
-    const std::string& problem = raised.foreign.empty() ? raised.torch : raised.foreign;
+    const std::string problem = raised_by_bad_input(work).any();
     if (!problem.empty()) fail("for {} it threw {}; throw blip3u::Error", what, problem);
   };
   attempt("an id outside the vocabulary", [&] { tokenizer->decode({-1, tokenizer->vocabulary()}); });
   const auto damaged = subject.make<Tokenizer>();
   const std::string whole = tokenizer->serialize();
   for (const std::string& text : {std::string("no vocabulary"), whole.substr(0, whole.size() / 2)}) {
-    attempt("a damaged vocabulary", [&] { damaged->restore(text); });
+    bool accepted = false;
+    attempt("a damaged vocabulary", [&] {
+      damaged->restore(text);
+      accepted = true;
+    });
+    if (accepted && text != whole) fail("`restore` accepts \"{}\"; throw blip3u::Error for a damaged vocabulary", text);
   }
 }
 
@@ -186,6 +203,7 @@ Behaviour tokenizer_behaviour(const Subject& subject) {
 void check_dataset(Recorder& recorder, const Subject& subject) {
   recorder.run("declared_output", [&] { images_declared(subject); });
   recorder.run("repeatable", [&] { repeatable(subject); });
+  recorder.run("held_out", [&] { held_out(subject); });
 }
 
 void check_tokenizer(Recorder& recorder, const Subject& subject) {

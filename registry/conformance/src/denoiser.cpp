@@ -89,6 +89,26 @@ void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour&
         "the prediction is the same for every context; read the session in `prepare` and use the condition in "
         "`predict`");
   });
+  recorder.run("conditions_apart", [&] {
+    const at::NoGradGuard no_gradient;
+    const auto component = subject.make_disturbed();
+    const Layout& layout = subject.wiring().features;
+    const Tensor &time = call.inputs[1], contexts[] = {context_embeds(subject, 21), context_embeds(subject, 22)};
+    const Tensor expected = predicted(*component, time, contexts[0]);
+    const auto first = read(contexts[0]), second = read(contexts[1]);
+    const Condition one = denoiser(*component).prepare(*first), other = denoiser(*component).prepare(*second);
+    const auto predict_by = [&](const Condition& condition) {
+      return denoiser(*component).predict(as_visual(layout, call.inputs[0].clone()), time.clone(), condition);
+    };
+    const char* const mend = "keep what belongs to one condition in Condition, and do not write to it in `predict`";
+    if (difference(predict_by(one), expected) > 1e-6) {
+      fail("the prediction by one condition changes when another is prepared after it; {}", mend);
+    }
+    predict_by(other);
+    if (difference(predict_by(one), expected) > 1e-6) {
+      fail("the prediction by one condition changes when it has been used before; {}", mend);
+    }
+  });
   recorder.run("finite_at_ends", [&] {
     for (const bool fresh : {true, false}) {
       const auto component = fresh ? subject.make_any() : subject.make_disturbed();

@@ -22,10 +22,10 @@ void check_dataset(Recorder& recorder, const Subject& subject);
 void check_tokenizer(Recorder& recorder, const Subject& subject);
 void check_task(Recorder& recorder, const Subject& subject);
 
-/// descriptor, defaults and bad_parameters, which need no instance.
-void check_descriptor(Recorder& recorder, const PluginDescriptor& library, const Subject& subject);
+/// descriptor and defaults, which need no instance.
+void check_descriptor(Recorder& recorder, const Subject& subject);
 
-/// create_destroy. Returns whether an instance can be made.
+/// create_destroy and range_ends. Returns whether an instance can be made.
 bool check_creation(Recorder& recorder, const Subject& subject);
 
 }  // namespace blip3u::conformance

@@ -1,7 +1,10 @@
 #include "recorder.h"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -11,12 +14,70 @@
 #include <c10/util/Exception.h>
 
 #include "blip3u/error.h"
+#include "io/interrupt.h"
 
 namespace blip3u::conformance {
 
 namespace {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// LibTorch's warnings are not the component's.
+class Silent : public c10::WarningHandler {
+  void process(const c10::Warning&) override {}
+};
+
+/// What a crash leaves behind, prepared before it: after it only the simplest calls are allowed.
+struct CrashNote {
+  char text[256];
+  std::size_t length;
+  int kept, standard_error;
+  long taken;
+} crash_note;
+
+extern "C" void on_crash(int) {
+  char buffer[512];
+  const auto show = [](const char* bytes, std::size_t count) {
+    return write(crash_note.standard_error, bytes, count) == static_cast<ssize_t>(count);
+  };
+  for (ssize_t count; (count = pread(crash_note.kept, buffer, sizeof buffer, crash_note.taken)) > 0;) {
+    crash_note.taken += count;
+    if (!show(buffer, static_cast<std::size_t>(count))) break;
+  }
+  show(crash_note.text, crash_note.length);
+  _exit(static_cast<int>(Fault::plugin));
+}
+
+/// While it lives, a crash ends the process with a message that names the check. A handler that is there already, such
+/// as a sanitizer's, is left alone.
+class CrashReport {
+ public:
+  CrashReport(const std::string& component, const char* check, const OutputCapture& output) {
+    const auto end = fmt::format_to_n(crash_note.text, sizeof crash_note.text,
+                                      "blip3u: {} crashed in the check `{}`; run the same command in a debugger\n",
+                                      component, check);
+    crash_note.length = std::min(end.size, sizeof crash_note.text);
+    crash_note.kept = output.kept();
+    crash_note.standard_error = output.standard_error();
+    crash_note.taken = output.taken();
+    struct sigaction action = {};
+    action.sa_handler = on_crash;
+    sigemptyset(&action.sa_mask);
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      sigaction(signals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler == SIG_DFL) sigaction(signals[i], &action, nullptr);
+    }
+  }
+  ~CrashReport() {
+    for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &before_[i], nullptr);
+  }
+  CrashReport(const CrashReport&) = delete;
+  CrashReport& operator=(const CrashReport&) = delete;
+
+ private:
+  static constexpr std::array<int, 5> signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+  std::array<struct sigaction, signals.size()> before_ = {};
+};
 
 void flush_all() {
   std::cout.flush();
@@ -54,6 +115,8 @@ OutputCapture::~OutputCapture() {
   std::fclose(file_);
 }
 
+int OutputCapture::kept() const { return fileno(file_); }
+
 std::string OutputCapture::take() {
   flush_all();
   std::string text;
@@ -87,8 +150,20 @@ Raised raised_by(const std::function<void()>& work) {
   }
 }
 
+Raised raised_by_bad_input(const std::function<void()>& work) {
+  try {
+    return raised_by(work);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 void Recorder::record(const char* name, const std::function<std::string()>& work) {
   Check check{.component = component_, .name = name};
+  if (interrupted()) throw Interrupted("interrupted before all checks were done; verify again");
+  const CrashReport crash_report(component_, name, output_);
+  Silent silent;
+  const c10::WarningUtils::WarningHandlerGuard guard(&silent);
   const auto start = std::chrono::steady_clock::now();
   const auto failed = [&](std::string detail) {
     check.outcome = Outcome::failed;

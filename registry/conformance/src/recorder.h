@@ -43,18 +43,30 @@ class OutputCapture {
   /// What was written since the last call.
   std::string take();
 
+  /// Where it is kept, from which place on, and the standard error that it is kept from.
+  int kept() const;
+  long taken() const { return taken_; }
+  int standard_error() const { return error_; }
+
  private:
   std::FILE* file_;
   int output_, error_;
   long taken_ = 0;
 };
 
-/// Runs `work`. Lets Failure, Skipped, blip3u::Error and lack of memory pass; of LibTorch's errors and of foreign
-/// exceptions it returns what they say. An empty string: it ended well.
+/// What LibTorch's errors and foreign exceptions say; both empty: there were none.
 struct Raised {
   std::string torch, foreign;
+
+  /// Either of them.
+  const std::string& any() const { return foreign.empty() ? torch : foreign; }
 };
+
+/// Runs `work`. Lets Failure, Skipped, blip3u::Error and lack of memory pass.
 Raised raised_by(const std::function<void()>& work);
+
+/// The same where bad input is to be refused: blip3u::Error is as good as success.
+Raised raised_by_bad_input(const std::function<void()>& work);
 
 class Recorder {
  public:

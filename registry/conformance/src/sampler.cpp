@@ -68,7 +68,7 @@ std::string order_of_convergence(const Subject& subject) {
   }
   const std::string found = fmt::format("errors with 8, 16, 32 and 64 steps: {:.2e}; it predicts {}",
                                         fmt::join(errors, ", "), oracle.parametrisation());
-  if (orders.empty()) return "exact after 8 steps; " + found;
+  if (orders.empty()) return "exact to rounding; " + found;
   // The first halving may still be far from the limit.
   const double best = *std::max_element(orders.size() > 2 ? orders.begin() + 1 : orders.begin(), orders.end());
   if (best < stated - 0.3) {
@@ -114,6 +114,40 @@ std::string loss_minimum(const Subject& subject) {
     }
   }
   return fmt::format("{:.5g}; it predicts {}", least, oracle.parametrisation());
+}
+
+/// The gradient that reaches the denoiser: of a factor on its prediction, against central differences.
+void differentiable_loss(const Subject& subject) {
+  require_features(subject);
+  constexpr std::int64_t many = 64;
+  const auto given = subject.make<Sampler>();
+  const at::Device device = subject.context().device;
+  const Tensor target = modes::draw(subject.wiring().features, many, 5, device);
+  Tensor factor = at::ones({1, 1, 1}, at::TensorOptions(device)).set_requires_grad(true);
+  FunctionDenoiser denoiser(
+      [&](const Tensor& x, const Tensor& time, const Condition& tokens) { return factor * smooth(x, time, tokens); });
+  const auto loss_now = [&] {
+    Generator generator = Generator::for_rows(subject.options().seed, 0, many);
+    return total(given->loss(denoiser, {target, {}}, condition(at::zeros({many, 1, 1}, target.options())), generator));
+  };
+  const Tensor loss = loss_now();
+  if (!loss.defined()) skip("its loss is empty, so it trains nothing");
+  if (!loss.requires_grad()) fail("its loss does not depend on the denoiser's prediction; do not detach it");
+  loss.backward();
+  const double analytic = factor.grad().item<double>(), size = std::abs(loss.item<double>());
+  const at::NoGradGuard no_gradient;
+  constexpr double distance = 0.05;
+  const auto loss_at = [&](double value) {
+    factor.fill_(value);
+    return loss_now().item<double>();
+  };
+  const double numeric = (loss_at(1 + distance) - loss_at(1 - distance)) / (2 * distance);
+  const double allowed = 0.02 * std::max(std::abs(analytic), std::abs(numeric)) + 1e-6 * size / distance;
+  if (std::abs(analytic - numeric) <= allowed && std::isfinite(analytic)) return;
+  fail(
+      "its gradients promise a derivative of {:.5g} by a factor on the prediction, where the loss changes by {:.5g}; "
+      "some path is detached, or a hand-written gradient is wrong",
+      analytic, numeric);
 }
 
 void finite_at_ends(const Subject& subject) {
@@ -196,6 +230,7 @@ Behaviour sampler_behaviour(const Subject& subject) {
 void check_sampler(Recorder& recorder, const Subject& subject) {
   recorder.run("order_of_convergence", [&] { return order_of_convergence(subject); });
   recorder.run("loss_minimum", [&] { return loss_minimum(subject); });
+  recorder.run("gradients", [&] { differentiable_loss(subject); });
   recorder.run("finite_at_ends", [&] { finite_at_ends(subject); });
 }
 

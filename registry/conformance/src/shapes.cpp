@@ -1,72 +1,32 @@
 #include "shapes.h"
 
 #include <array>
-#include <cmath>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "drawing.h"
+#include "recorder.h"
 
 namespace blip3u::conformance {
 
 namespace {
 
-struct Colour {
-  const char* name;
-  std::array<float, 3> ink;
-};
-constexpr std::array<Colour, 8> colours = {{{"red", {255, 0, 0}},
-                                            {"green", {0, 255, 0}},
-                                            {"blue", {0, 0, 255}},
-                                            {"yellow", {255, 255, 0}},
-                                            {"teal", {0, 128, 128}},
-                                            {"brown", {165, 42, 42}},
-                                            {"black", {0, 0, 0}},
-                                            {"gray", {128, 128, 128}}}};
+constexpr std::array<const char*, 8> colours = {"red", "green", "blue", "yellow", "teal", "brown", "black", "gray"};
 constexpr std::array<const char*, 3> names = {"circle", "rectangle", "triangle"};
-constexpr std::array<float, 3> ground = {236, 240, 228};
-
-bool inside(std::size_t shape, double u, double v) {
-  const bool box = std::abs(u) <= 1 && std::abs(v) <= 1;
-  if (shape == 0) return u * u + v * v <= 1;
-  return shape == 1 ? box : box && std::abs(u) <= (v + 1) / 2;
-}
-
-/// 8 x 8 samples a pixel.
-Tensor draw(const Colour& colour, std::size_t shape) {
-  constexpr std::int64_t size = 64;
-  constexpr double centre_x = 30.3, centre_y = 33.1, radius = 11.2;
-  Tensor image = at::empty({3, size, size}, at::TensorOptions(at::kFloat));
-  float* const values = image.mutable_data_ptr<float>();
-  for (std::int64_t y = 0; y < size; ++y) {
-    for (std::int64_t x = 0; x < size; ++x) {
-      int hits = 0;
-      for (int sample = 0; sample < 64; ++sample) {
-        const double u = (static_cast<double>(x) + (sample % 8 + 0.5) / 8 - centre_x) / radius;
-        const double v = (static_cast<double>(y) + (sample / 8 + 0.5) / 8 - centre_y) / radius;
-        if (inside(shape, u, v)) ++hits;
-      }
-      for (std::size_t channel = 0; channel < 3; ++channel) {
-        const float value = ground[channel] + (colour.ink[channel] - ground[channel]) * static_cast<float>(hits) / 64;
-        values[static_cast<std::int64_t>(channel) * size * size + y * size + x] = value / 127.5F - 1;
-      }
-    }
-  }
-  return image;
-}
 
 }  // namespace
 
 Shapes::Shapes() {
-  for (const Colour& colour : colours) {
+  for (std::size_t colour = 0; colour < colours.size(); ++colour) {
     for (std::size_t shape = 0; shape < names.size(); ++shape) {
       examples_.push_back({.id = std::to_string(examples_.size()),
-                           .caption = fmt::format("a {} {}", colour.name, names[shape]),
-                           .questions = {{"what color is the shape?", colour.name},
+                           .caption = fmt::format("a {} {}", colours[colour], names[shape]),
+                           .questions = {{"what color is the shape?", colours[colour]},
                                          {"what shape is in the image?", names[shape]},
                                          {"is there a circle?", shape == 0 ? "yes" : "no"}}});
-      images_.push_back(draw(colour, shape));
+      images_.push_back(draw({.colour = colour, .shape = shape}));
     }
   }
 }
@@ -95,7 +55,13 @@ std::int64_t Shapes::captioned(const std::string& text) const {
   throw Error(fmt::format("the task asks the model about \"{}\", which is no caption of the data set", text));
 }
 
+void KnowingModel::use(Ability ability) const {
+  if (ability == ability_) return;
+  fail("it asks the model for something else than the ability that `needs()` names");
+}
+
 Tensor KnowingModel::classify(const Tensor& images, const std::vector<std::string>& captions) {
+  use(Ability::classify);
   Tensor scores =
       at::zeros({images.size(0), static_cast<std::int64_t>(captions.size())}, at::TensorOptions(at::kFloat));
   for (std::int64_t row = 0; row < images.size(0); ++row) {
@@ -108,6 +74,7 @@ Tensor KnowingModel::classify(const Tensor& images, const std::vector<std::strin
 }
 
 std::vector<std::string> KnowingModel::answer(const Tensor& images, const std::vector<std::string>& questions) {
+  use(Ability::answer);
   std::vector<std::string> answers;
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::int64_t index = other(shapes_.nearest(images[static_cast<std::int64_t>(i)]));
@@ -121,6 +88,7 @@ std::vector<std::string> KnowingModel::answer(const Tensor& images, const std::v
 
 Tensor KnowingModel::generate(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>&,
                               const std::function<void(std::int64_t, std::int64_t)>& report) {
+  use(Ability::generate);
   std::vector<Tensor> images;
   for (const std::string& prompt : prompts) {
     images.push_back(shapes_.image(Split::test, other(shapes_.captioned(prompt))));
@@ -131,6 +99,7 @@ Tensor KnowingModel::generate(const std::vector<std::string>& prompts, const std
 }
 
 Tensor KnowingModel::reconstruct(const Tensor& images, const std::vector<std::uint64_t>&) {
+  use(Ability::reconstruct);
   std::vector<Tensor> made;
   for (std::int64_t row = 0; row < images.size(0); ++row) {
     made.push_back(shapes_.image(Split::test, other(shapes_.nearest(images[row]))));

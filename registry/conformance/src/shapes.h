@@ -38,7 +38,9 @@ class Shapes : public Dataset {
 /// Gives for each item the right answer of the item `shift` places on: 0 is perfect.
 class KnowingModel : public Model {
  public:
-  KnowingModel(const Shapes& shapes, std::int64_t shift) : shapes_(shapes), shift_(shift) {}
+  /// Throws Failure when it is asked for another ability than this.
+  KnowingModel(const Shapes& shapes, std::int64_t shift, Ability ability)
+      : shapes_(shapes), shift_(shift), ability_(ability) {}
 
   std::string missing_for(Ability) const override { return {}; }
   Tensor classify(const Tensor& images, const std::vector<std::string>& captions) override;
@@ -48,10 +50,12 @@ class KnowingModel : public Model {
   Tensor reconstruct(const Tensor& images, const std::vector<std::uint64_t>& seeds) override;
 
  private:
+  void use(Ability ability) const;
   std::int64_t other(std::int64_t index) const { return (index + shift_) % Shapes::count; }
 
   const Shapes& shapes_;
   std::int64_t shift_;
+  Ability ability_;
 };
 
 }  // namespace blip3u::conformance

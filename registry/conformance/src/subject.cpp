@@ -15,7 +15,6 @@
 #include "blip3u/sampler.h"
 #include "blip3u/task.h"
 #include "blip3u/tokenizer.h"
-#include "registry/registry.h"
 
 namespace blip3u::conformance {
 
@@ -31,7 +30,8 @@ bool read_number(const std::string& text, Number& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-ParameterValue read_value(const ParameterSpec& spec, const std::string& text, const std::string& setting) {
+ParameterValue read_value(const ParameterSpec& spec, const Setting& setting) {
+  const std::string& text = setting.value;
   ParameterValue value;
   bool fits = true;
   switch (spec.type) {
@@ -49,7 +49,7 @@ ParameterValue read_value(const ParameterSpec& spec, const std::string& text, co
     }
   }
   const std::string problem = fits ? check_value(spec, value) : "is not of the declared type";
-  if (!problem.empty()) usage(fmt::format("--set {}: the value {}", setting, problem));
+  if (!problem.empty()) usage(fmt::format("--set {}: the value {}", setting.text, problem));
   return value;
 }
 
@@ -61,6 +61,18 @@ Layout layout_of(std::int64_t tokens, std::int64_t width) {
 }
 
 }  // namespace
+
+Setting parse_setting(const std::string& text) {
+  const auto equals = text.find('='), dot = text.substr(0, equals).rfind('.');
+  if (equals == std::string::npos || dot == std::string::npos) {
+    usage(fmt::format("--set {}: a setting is written component.parameter=value", text));
+  }
+  return {text, text.substr(0, dot), text.substr(dot + 1, equals - dot - 1), text.substr(equals + 1)};
+}
+
+bool is_named(const PluginDescriptor& library, const ComponentDescriptor& component, std::string_view name) {
+  return name == component.name || name == fmt::format("{}/{}", library.name, component.name);
+}
 
 std::vector<Wiring> candidate_wirings(Kind kind) {
   if (kind == Kind::dataset || kind == Kind::tokenizer) return {Wiring()};
@@ -105,10 +117,7 @@ void disturb(const Component& component, std::uint64_t seed) {
 }
 
 Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& component, const Options& options)
-    : component_(component),
-      options_(options),
-      name_(fmt::format("{}/{}", library.name, component.name)),
-      parameters_(Parameters::defaults(component.parameters)) {
+    : component_(component), options_(options), parameters_(Parameters::defaults(component.parameters)) {
   context_.device = options.device;
   context_.vocabulary = vocabulary;
   std::vector<std::string> missing;
@@ -117,13 +126,11 @@ Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& com
     if (downloads(spec)) parameters_.set(spec.name, false);
   }
   std::vector<std::string> given;
-  for (const std::string& setting : options.settings) {
-    const std::string path = setting.substr(0, setting.find('='));
-    const auto dot = path.rfind('.');
-    const std::string owner = path.substr(0, dot);
-    if (owner != component.name && owner != name_) continue;
-    given.push_back(path.substr(dot + 1));
-    if (find_parameter(given.back())) apply(setting);  // else it is for another component of that name
+  for (const std::string& text : options.settings) {
+    const Setting setting = parse_setting(text);
+    if (!is_named(library, component, setting.owner)) continue;
+    given.push_back(setting.parameter);
+    if (find_parameter(setting.parameter)) apply(setting);  // else it is for another component of that name
   }
   for (const ParameterSpec& spec : component.parameters) {
     if (!spec.required || std::ranges::find(given, spec.name) != given.end()) continue;
@@ -133,8 +140,6 @@ Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& com
   find_wiring();
 }
 
-std::string Subject::title() const { return fmt::format("{} {}", kind_name(component_.kind), name_); }
-
 const ParameterSpec* Subject::find_parameter(std::string_view name) const {
   for (const ParameterSpec& spec : component_.parameters) {
     if (name == spec.name) return &spec;
@@ -142,10 +147,8 @@ const ParameterSpec* Subject::find_parameter(std::string_view name) const {
   return nullptr;
 }
 
-void Subject::apply(const std::string& setting) {
-  const auto equals = setting.find('=');
-  const std::string path = setting.substr(0, equals), name = path.substr(path.rfind('.') + 1);
-  parameters_.set(name, read_value(*find_parameter(name), setting.substr(equals + 1), setting));
+void Subject::apply(const Setting& setting) {
+  parameters_.set(setting.parameter, read_value(*find_parameter(setting.parameter), setting));
 }
 
 void Subject::find_wiring() {
@@ -154,8 +157,8 @@ void Subject::find_wiring() {
     Wiring result;
     try {
       result = checked(parameters_, candidate);
-    } catch (...) {  // `defaults` reports it
-      refusal = "its `check` throws";
+    } catch (const Failure& failure) {  // `defaults` reports it
+      refusal = failure.detail;
       continue;
     }
     if (result.problems.empty()) {
@@ -172,7 +175,11 @@ void Subject::find_wiring() {
 }
 
 Wiring Subject::checked(const Parameters& parameters, Wiring wiring) const {
-  if (component_.check) component_.check(parameters, wiring);
+  try {
+    if (component_.check) component_.check(parameters, wiring);
+  } catch (...) {
+    fail("`check` throws; it must report by Wiring::reject");
+  }
   return wiring;
 }
 

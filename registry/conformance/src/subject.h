@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "blip3u/conformance.h"
@@ -21,6 +22,16 @@ struct Build {
   Overrides overrides = {};
 };
 
+/// `owner.parameter=value`, where the owner is `heun` or `acme/heun`.
+struct Setting {
+  std::string text, owner, parameter, value;
+};
+/// Throws Error(Fault::usage) for what is not written so.
+Setting parse_setting(const std::string& text);
+
+/// Whether recipes may call the component so.
+bool is_named(const PluginDescriptor& library, const ComponentDescriptor& component, std::string_view name);
+
 /// Pipelines around a component of this kind, in the order in which they are tried.
 std::vector<Wiring> candidate_wirings(Kind kind);
 
@@ -37,8 +48,6 @@ class Subject {
 
   const ComponentDescriptor& component() const { return component_; }
   const Options& options() const { return options_; }
-  const std::string& name() const { return name_; }  ///< "acme/heun"
-  std::string title() const;                         ///< "sampler acme/heun"
 
   /// With settings. A required one without a setting has its type's empty value.
   const Parameters& parameters() const { return parameters_; }
@@ -49,7 +58,7 @@ class Subject {
   /// Why no instance can be made; empty if one can: a required parameter, or no pipeline that `check` accepts.
   const std::string& obstacle() const { return obstacle_; }
 
-  /// The wiring after `check`, with its problems.
+  /// The wiring after `check`, with its problems. Throws Failure if `check` throws.
   Wiring checked(const Parameters& parameters, Wiring wiring) const;
 
   /// Whether `check` accepts these changes where it accepted the rest.
@@ -75,14 +84,13 @@ class Subject {
   std::unique_ptr<Component> make_any(const Build& build = {}) const;
 
  private:
-  void apply(const std::string& setting);
+  void apply(const Setting& setting);
   void find_wiring();
   Parameters with(const Overrides& overrides) const;
   std::unique_ptr<Component> create(const Build& build) const;
 
   const ComponentDescriptor& component_;
   const Options& options_;
-  std::string name_;
   Parameters parameters_;
   BuildContext context_;
   Wiring outside_;  // before `check`

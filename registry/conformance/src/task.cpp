@@ -22,7 +22,7 @@ TaskResult evaluate(const Subject& subject, const Shapes& shapes, std::int64_t s
   const auto task = subject.make<Task>();
   const std::string missing = task->missing_for(shapes);
   if (!missing.empty()) skip("it cannot use the kit's data set of coloured shapes: {}", missing);
-  KnowingModel model(shapes, shift);
+  KnowingModel model(shapes, shift, task->needs());
   return task->evaluate({.model = model, .dataset = shapes, .seed = subject.options().seed, .progress = {}});
 }
 
@@ -34,7 +34,7 @@ std::vector<Pair> score_pairs(const Subject& subject) {
   for (const Score& score : evaluate(subject, shapes, shift).scores) of_shuffled[score.name] = score;
   std::vector<Pair> pairs;
   for (const Score& score : evaluate(subject, shapes, 0).scores) {
-    if (std::isnan(score.value)) fail("the score `{}` is NaN", score.name);
+    if (!std::isfinite(score.value)) fail("the score `{}` of a perfect model is {}", score.name, score.value);
     const auto found = of_shuffled.find(score.name);
     if (!score.reference && found != of_shuffled.end()) pairs.push_back({score, found->second});
   }
@@ -52,7 +52,7 @@ void perfect_is_best(const std::vector<Pair>& pairs) {
       fail("`{}` is {:.4g} for a perfect model and {:.4g} for one that gives each item another's answer; {}",
            score.name, score.value, pair.shuffled.value, "correct it or Score::higher_is_better");
     }
-    if (score.higher_is_better && score.value < 1 - 1e-6) {
+    if (score.higher_is_better && std::abs(score.value - 1) > 1e-6) {
       fail("`{}` is {:.4g} for a model that answers everything right, instead of 1", score.name, score.value);
     }
   }

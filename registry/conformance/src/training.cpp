@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
+#include "blip3u/encoder.h"
 #include "calls.h"
 
 namespace blip3u::conformance {
@@ -81,17 +82,16 @@ void compare_with_differences(const Subject& subject, const Call& loss, at::Scal
   const auto weights = trainable(*component);
   backward(subject, loss, *component, weights, type);
   const at::NoGradGuard no_gradient;
-  // Along the gradients themselves, so that the derivative is large, and a little aside.
+  // Along the gradients, so that the derivative is large, and a little aside; all weights have the same share.
   Tensors direction;
-  double along = 0, aside = 0;
-  for (const NamedTensor& weight : weights) along += weight.value.grad().square().sum().item<double>();
-  for (const NamedTensor& weight : weights) aside += static_cast<double>(weight.value.numel());
-  if (along == 0) fail("all gradients are zero; let the loss depend on the weights");
+  const double share = 1 / std::sqrt(static_cast<double>(weights.size()));
   double analytic = 0;
   for (const NamedTensor& weight : weights) {
     const Tensor noise =
         Generator({derive_seed(subject.options().seed, weight.name)}).normal(weight.value.sizes(), at::kCPU)[0];
-    direction.push_back(weight.value.grad() / std::sqrt(along) + noise.to(weight.value.options()) / std::sqrt(aside));
+    const double along = std::max(weight.value.grad().norm().item<double>(), 1e-12);
+    const double aside = std::sqrt(static_cast<double>(std::max<std::int64_t>(weight.value.numel(), 1)));
+    direction.push_back(share * (weight.value.grad() / along + noise.to(weight.value.options()) / aside));
     analytic += (weight.value.grad() * direction.back()).sum().item<double>();
   }
   const auto loss_moved_by = [&](double distance) {
@@ -103,6 +103,7 @@ void compare_with_differences(const Subject& subject, const Call& loss, at::Scal
     move(-distance);
     return value;
   };
+  if (analytic == 0) fail("all gradients are zero; let the loss depend on the weights");
   // In float32 a long step is curved and a short one is rounded; where one of them agrees, the gradient is right.
   double numeric = 0;
   for (const double distance : exact ? std::vector<double>{1e-6} : std::vector<double>{1e-2, 3e-3, 1e-3}) {
@@ -158,17 +159,31 @@ void copy_all(const Component& source, const Component& target) {
   copy(source.state(), target.state());
 }
 
-void check_list(const Component& component) {
+/// Checks `weights` or `state`, asked twice.
+void check_list(const char* list, const std::vector<NamedTensor>& listed, const std::vector<NamedTensor>& again) {
   std::set<std::string> names;
-  const auto listed = component.weights(), again = component.weights();
-  if (listed.size() != again.size()) fail("`weights` lists another number of tensors each time");
+  if (listed.size() != again.size()) fail("`{}` lists another number of tensors each time", list);
   for (std::size_t i = 0; i < listed.size(); ++i) {
-    if (!listed[i].value.defined()) fail("the weight `{}` is undefined", listed[i].name);
-    if (!names.insert(listed[i].name).second) fail("the name `{}` stands twice in `weights`", listed[i].name);
+    if (!listed[i].value.defined()) fail("`{}` lists `{}`, which is undefined", list, listed[i].name);
+    if (!names.insert(listed[i].name).second) fail("the name `{}` stands twice in `{}`", listed[i].name, list);
     if (listed[i].value.is_same(again[i].value) || listed[i].value.is_alias_of(again[i].value)) continue;
-    fail("`weights` returns copies (of `{}`); return the tensors themselves, for training writes to them",
-         listed[i].name);
+    fail("`{}` returns copies (of `{}`); return the tensors themselves, for they are written to", list, listed[i].name);
   }
+}
+
+/// What training does to a component besides changing its weights: it may move its state.
+void train_without_optimiser(const Subject& subject, const Behaviour& behaviour, Component& component) {
+  if (!behaviour.loss.run) return;
+  const at::NoGradGuard no_gradient;
+  component.set_training(true);
+  for (int step = 0; step < 3; ++step) {
+    Generator generator = Generator::for_rows(subject.options().seed, step * rows, rows);
+    Tensors inputs;
+    for (const Tensor& input : behaviour.loss.inputs) inputs.push_back(input.clone());
+    behaviour.loss.run(component, inputs, generator);
+    if (auto* const encoder = dynamic_cast<Encoder*>(&component)) encoder->after_step(generator);
+  }
+  component.set_training(false);
 }
 
 /// Weights whose change changes nothing. Stops after a while: a large component has many.
@@ -199,15 +214,16 @@ std::vector<std::string> idle_weights(const Subject& subject, const Behaviour& b
 void weights_registered(const Subject& subject, const Behaviour& behaviour) {
   const auto first = subject.make_disturbed(7), second = subject.make_disturbed(8);
   if (first->weights().empty() && first->state().empty()) skip("it has no weights");
-  check_list(*first);
+  check_list("weights", first->weights(), first->weights());
+  check_list("state", first->state(), first->state());
+  train_without_optimiser(subject, behaviour, *first);
   copy_all(*first, *second);
   const std::uint64_t seed = subject.options().seed;
   const Tensors expected = observe(*first, behaviour, seed);
   if (const double distance = difference(observe(*second, behaviour, seed), expected); !(distance <= 1e-5)) {
     fail(
         "two instances with the same weights and state give different results (by {:.2g}), so something learnt or "
-        "drawn "
-        "is in neither list and would be lost in a checkpoint; register it",
+        "drawn is in neither list and would be lost in a checkpoint; register it",
         distance);
   }
   first->set_training(true);

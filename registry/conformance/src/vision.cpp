@@ -52,7 +52,10 @@ Behaviour encoder_behaviour(const Subject& subject) {
   const Layout layout = context.wiring.features;
   const std::uint64_t seed = subject.options().seed;
   const Tensor pictures = images(rows, context, seed), ids = words(rows, 6, context, seed + 1);
-  const Tensor valid = at::arange(6, ids.options()).unsqueeze(0) < at::tensor({6, 4, 3}, ids.options()).unsqueeze(1);
+  const auto captions_of = [&](std::initializer_list<std::int64_t> lengths) {
+    return at::arange(6, ids.options()).unsqueeze(0) < at::tensor(lengths, ids.options()).unsqueeze(1);
+  };
+  const Tensor valid = captions_of({6, 4, 3}), one_without = captions_of({6, 4, 0});
   Behaviour behaviour;
   behaviour.smooth = layout.codebook == 0;
 
@@ -86,9 +89,9 @@ Behaviour encoder_behaviour(const Subject& subject) {
   const auto losses = [](Component& component, const Tensors& inputs, Generator& generator) {
     return encoder(component).loss({inputs[0], {inputs[1], inputs[2]}}, generator);
   };
-  behaviour.loss = loss_call(subject, {"images", "ids", "valid"}, {pictures, ids, valid}, losses);
+  behaviour.loss = loss_call(subject, {"images", "ids", "valid"}, {pictures, ids, one_without}, losses);
 
-  behaviour.declares = [&subject, layout, losses, embeds, inputs = behaviour.loss.inputs](Component& component) {
+  behaviour.declares = [&subject, layout, losses, embeds, valid, inputs = behaviour.loss.inputs](Component& component) {
     const at::NoGradGuard no_gradient;
     if (encoder(component).layout() != layout) {
       fail("`layout()` is not what `check` wrote to Wiring::features; return BuildContext::wiring.features");
@@ -101,7 +104,7 @@ Behaviour encoder_behaviour(const Subject& subject) {
     }
     if (!embeds) return;
     const Tensor image = encoder(component).embed_image(visual);
-    const Tensor text = encoder(component).embed_text({inputs[1], inputs[2]});
+    const Tensor text = encoder(component).embed_text({inputs[1], valid});
     if (image.sizes() != text.sizes()) fail("embeddings of images and of texts differ in width");
     if (difference(at::cat({image, text}).square().sum(at::IntArrayRef({1})).sqrt(),
                    at::ones({2 * rows}, image.options())) > 1e-4) {

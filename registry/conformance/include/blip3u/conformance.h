@@ -30,8 +30,9 @@ struct Options {
 };
 
 /// Checks the components of a loaded library, whose file is `file`. What a plugin does wrong is an entry with
-/// Outcome::failed, never an exception. Throws Error(Fault::usage) for options that fit no component. Catches what is
-/// printed, so no other thread may print meanwhile.
+/// Outcome::failed, never an exception; a crash ends the process with a message that names the check. Throws
+/// Error(Fault::usage) for options that fit no component. Catches what is printed, so no other thread may print
+/// meanwhile.
 BLIP3U_API std::vector<Check> verify(const PluginDescriptor& plugin, const std::filesystem::path& file,
                                      const Options& options);
 
