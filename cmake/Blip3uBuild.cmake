@@ -30,7 +30,7 @@ if(BLIP3U_MOLD)
 endif()
 
 # Precompiled headers, each compiled once with the flags of all targets:
-#   torch  <torch/torch.h>, for plugins and the tests of their parts: 28 s a file without it; but it costs 8 s itself
+#   torch  <torch/torch.h>, for plugins, the tests of their parts and the conformance kit; takes seconds to load itself
 #   plain  what all else includes most, and of LibTorch only the tensor
 #   cli    the same and the command line
 set(_standard_headers <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <string> <vector>)
