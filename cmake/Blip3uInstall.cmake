@@ -10,9 +10,22 @@ install(DIRECTORY core/include/blip3u registry/conformance/include/blip3u "${PRO
         FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY recipes DESTINATION share/blip3u)
 install(DIRECTORY plugins/template/ DESTINATION share/blip3u/templates)
+install(DIRECTORY docs DESTINATION share/blip3u)
 install(FILES LICENSE DESTINATION share/blip3u)
-set_target_properties(blip3u PROPERTIES EXPORT_NAME program INSTALL_RPATH "$ORIGIN/../lib:$ORIGIN/../lib/blip3u/torch/lib")
-set_target_properties(blip3u_core blip3u_conformance PROPERTIES INSTALL_RPATH "$ORIGIN:$ORIGIN/blip3u/torch/lib")
+
+# The LibTorch that ./blip3u fetched goes along, by hard links where the file system allows it (it is a gigabyte).
+# One that the user brought stays where it is.
+if(BLIP3U_LIBTORCH STREQUAL "${PROJECT_SOURCE_DIR}/.deps/torch")
+  set(_installed_torch lib/blip3u/torch)
+  set(_torch_libraries "$ORIGIN/../lib/blip3u/torch/lib")
+  install(CODE "set(blip3u_deps \"${PROJECT_SOURCE_DIR}/.deps\")")
+  install(SCRIPT cmake/InstallLibTorch.cmake)
+else()
+  set(_installed_torch "${BLIP3U_LIBTORCH}")
+  set(_torch_libraries "${BLIP3U_LIBTORCH}/lib")
+endif()
+set_target_properties(blip3u blip3u_core blip3u_conformance PROPERTIES INSTALL_RPATH "$ORIGIN/../lib:${_torch_libraries}")
+set_target_properties(blip3u PROPERTIES EXPORT_NAME program)
 set_target_properties(blip3u_core PROPERTIES EXPORT_NAME core)
 set_target_properties(blip3u_conformance PROPERTIES EXPORT_NAME conformance)
 
@@ -28,15 +41,6 @@ foreach(file LibTorch.cmake Blip3uPlugin.cmake plugin.map)
 endforeach()
 export(EXPORT blip3uTargets NAMESPACE blip3u:: FILE "${PROJECT_BINARY_DIR}/${_package}/blip3uTargets.cmake")
 
-# The LibTorch that ./blip3u fetched goes along, by hard links where the file system allows it (it is a gigabyte).
-# One that the user brought stays where it is.
-if(BLIP3U_LIBTORCH STREQUAL "${PROJECT_SOURCE_DIR}/.deps/torch")
-  set(_installed_torch lib/blip3u/torch)
-  install(CODE "set(blip3u_deps \"${PROJECT_SOURCE_DIR}/.deps\")")
-  install(SCRIPT cmake/InstallLibTorch.cmake)
-else()
-  set(_installed_torch "${BLIP3U_LIBTORCH}")
-endif()
 _write_package("${PROJECT_BINARY_DIR}/install" "${CMAKE_INSTALL_PREFIX}" "${_installed_torch}"
                "${BLIP3U_INSTALL_PLUGIN_FOLDER}")
 install(FILES "${PROJECT_BINARY_DIR}/install/blip3uConfig.cmake" "${PROJECT_BINARY_DIR}/install/blip3uConfigVersion.cmake"

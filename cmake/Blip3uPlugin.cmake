@@ -26,6 +26,8 @@ function(blip3u_add_plugin name)
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${BLIP3U_PLUGIN_FOLDER}")
     set_property(GLOBAL APPEND PROPERTY BLIP3U_PLUGINS ${target})
   else()
+    # What is built is what is installed, so that runs with the one are runs with the other.
+    set_target_properties(${target} PROPERTIES BUILD_WITH_INSTALL_RPATH ON)
     enable_testing()
     add_test(NAME ${name}.verify COMMAND blip3u::program plugins verify $<TARGET_FILE:${target}>)
   endif()

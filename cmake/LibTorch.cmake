@@ -18,7 +18,7 @@ endif()
 # libtorch_cpu.so of the CUDA wheel needs libraries of this folder at link time.
 set(_cuda_libraries "${BLIP3U_LIBTORCH}/../nvidia/cu13/lib")
 
-add_library(blip3u::torch INTERFACE IMPORTED GLOBAL)
+add_library(blip3u::torch INTERFACE IMPORTED)
 target_include_directories(blip3u::torch SYSTEM INTERFACE
   "${BLIP3U_LIBTORCH}/include" "${BLIP3U_LIBTORCH}/include/torch/csrc/api/include")
 target_link_libraries(blip3u::torch INTERFACE

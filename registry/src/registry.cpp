@@ -35,6 +35,20 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
   return std::filesystem::equivalent(a, b, ignored);
 }
 
+/// Whether two files are one library, such as one that is built and installed.
+bool same_content(const std::filesystem::path& a, const std::filesystem::path& b) {
+  if (same_file(a, b)) return true;
+  std::error_code ignored;
+  for (const auto& file : {a, b}) {
+    if (!std::filesystem::is_regular_file(file, ignored)) return false;
+  }
+  try {
+    return std::filesystem::file_size(a) == std::filesystem::file_size(b) && sha256_file(a) == sha256_file(b);
+  } catch (const std::exception&) {  // what cannot be read fails to load, with its reason
+    return false;
+  }
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> default_plugin_folders() {
@@ -84,7 +98,7 @@ Registry::Slot* Registry::slot(std::string_view name) {
   for (const auto& folder : folders_) {
     const auto file = folder / fmt::format("{}.so", name);
     if (!present(file)) continue;
-    if (!files.empty() && same_file(files.front(), file)) continue;
+    if (!files.empty() && same_content(files.front(), file)) continue;
     files.push_back(file);
   }
   if (files.empty()) return nullptr;

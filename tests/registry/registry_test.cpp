@@ -95,6 +95,7 @@ TEST(Registry, AFailedLibraryIsAnEntryWithItsReason) {
 TEST(Registry, TwoLibrariesOfOneNameAreAnError) {
   const TemporaryFolder first("blip3u-registry-first"), second("blip3u-registry-second");
   const auto one = add(first, broken("sound")), two = add(second, broken("sound"));
+  std::ofstream(two, std::ios::app) << "another build";
   Registry registry({first.path()});
   EXPECT_TRUE(registry.find(Kind::sampler, "sound").component);
   registry.add_folder(second.path());
@@ -103,6 +104,14 @@ TEST(Registry, TwoLibrariesOfOneNameAreAnError) {
   EXPECT_EQ(error->what(), "two libraries named sound: " + one.string() + " and " + two.string() + "; remove one");
   ASSERT_EQ(registry.list().size(), 1U);
   EXPECT_EQ(registry.list()[0].failure, error->what());
+}
+
+TEST(Registry, TheSameLibraryInTwoFoldersIsOneLibrary) {
+  const TemporaryFolder first("blip3u-registry-first"), second("blip3u-registry-second");
+  const auto one = add(first, broken("sound"));
+  add(second, broken("sound"));
+  Registry registry({first.path(), second.path()});
+  EXPECT_EQ(registry.find(Kind::sampler, "sound").library_path, one.string());
 }
 
 TEST(Registry, TheSameFolderTwiceIsOneFolder) {
