@@ -43,7 +43,7 @@ void flatten(const YAML::Node& node, const std::string& path, Settings& settings
   }
 }
 
-/// What makes results differ: everything but the seed, what the run is called and where its plugins lie.
+/// What makes results differ: everything but the seed, what the run is called, where it ran and where its plugins lay.
 Settings read_settings(const fs::path& run, std::string& name) {
   const auto file = run / "resolved.yaml";
   Settings settings;
@@ -54,7 +54,7 @@ Settings read_settings(const fs::path& run, std::string& name) {
         fmt::format("{} cannot be read: {}; give the folders of runs that have finished", file.string(), error.what()));
   }
   name = settings["name"];
-  for (const char* key : {"name", "seed", "output", "plugin_folders"}) settings.erase(key);
+  for (const char* key : {"name", "seed", "output", "device", "plugin_folders"}) settings.erase(key);
   return settings;
 }
 

@@ -37,7 +37,8 @@ class Compare : public testing::Test {
 TEST_F(Compare, GroupsSeedsAndNamesDifferences) {
   const auto table =
       compare_runs({run("a", recipe(1, "flow_matching", 600), made_up_metrics(0.90)),
-                    run("b", recipe(2, "flow_matching", 600) + "plugin_folders: [/elsewhere]\n", made_up_metrics(0.96)),
+                    run("b", recipe(2, "flow_matching", 600) + "device: cuda\nplugin_folders: [/elsewhere]\n",
+                        made_up_metrics(0.96)),
                     run("c", recipe(1, "ddpm", 600), made_up_metrics(0.80)),
                     run("d", recipe(1, "flow_matching", 50), made_up_metrics(0.50))});
   EXPECT_THAT(table, HasSubstr("easy_vqa (2 seeds)"));

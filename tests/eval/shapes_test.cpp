@@ -16,6 +16,8 @@
 namespace blip3u::eval {
 namespace {
 
+void PrintTo(ShapeProtocol protocol, std::ostream* output) { *output << static_cast<int>(protocol); }
+
 class BothProtocols : public testing::TestWithParam<ShapeProtocol> {};
 INSTANTIATE_TEST_SUITE_P(Shapes, BothProtocols, testing::Values(ShapeProtocol::fill_ratio, ShapeProtocol::coverage),
                          [](const auto& info) {

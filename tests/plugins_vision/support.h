@@ -21,6 +21,8 @@ struct Choice {
   std::string label;
 };
 
+inline void PrintTo(const Choice& choice, std::ostream* output) { *output << choice.label; }
+
 inline std::string label_of(const ::testing::TestParamInfo<Choice>& info) { return info.param.label; }
 
 inline Choice small_clip() {
