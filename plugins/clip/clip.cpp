@@ -28,7 +28,7 @@ class Clip : public ModuleComponent<Encoder> {
  public:
   Clip(const Parameters& parameters, const BuildContext& context)
       : layout_(context.wiring.features),
-        patch_(context.wiring.image_size / layers::grid_side(layout_.tokens)),
+        patch_(layers::patch_side(context.wiring.image_size, layout_.tokens)),
         reconstruction_noise_(parameters.number("reconstruction_noise")),
         weights_(layers::reconstruction_weights(parameters)) {
     if (context.vocabulary <= 0) {

@@ -16,6 +16,13 @@ inline std::int64_t grid_side(std::int64_t tokens) {
   return side * side == tokens ? side : 0;
 }
 
+/// The side, in pixels, of the patches that a square grid of that many tokens makes of an image; 0 if they make no
+/// square.
+inline std::int64_t patch_side(std::int64_t image_size, std::int64_t tokens) {
+  const std::int64_t grid = grid_side(tokens);
+  return grid > 0 ? image_size / grid : 0;
+}
+
 /// [B,N,D] -> [B,D,G,G] with N = G*G.
 inline Tensor tokens_to_map(const Tensor& tokens) {
   const std::int64_t side = grid_side(tokens.size(1));

@@ -16,7 +16,7 @@ class TransformerStackImpl : public torch::nn::Module {
  public:
   TransformerStackImpl(std::int64_t count, const TransformerOptions& options) {
     for (std::int64_t i = 0; i < count; ++i) {
-      blocks_.push_back(register_module(std::to_string(i), TransformerBlock(options)));
+      blocks_.emplace_back(register_module(std::to_string(i), TransformerBlock(options)));
     }
   }
 

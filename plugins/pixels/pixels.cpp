@@ -25,7 +25,7 @@ class PixelsEncoder : public Encoder {
  public:
   PixelsEncoder(const Parameters&, const BuildContext& context)
       : layout_(context.wiring.features),
-        patch_(context.wiring.image_size / layers::grid_side(context.wiring.features.tokens)) {}
+        patch_(layers::patch_side(context.wiring.image_size, context.wiring.features.tokens)) {}
 
   Layout layout() const override { return layout_; }
   Visual encode(const Tensor& images) override { return {layers::patchify(images, patch_), {}}; }
@@ -38,7 +38,7 @@ class PixelsEncoder : public Encoder {
 class PixelsDecoder : public Decoder {
  public:
   PixelsDecoder(const Parameters&, const BuildContext& context)
-      : patch_(context.wiring.image_size / layers::grid_side(context.wiring.features.tokens)) {}
+      : patch_(layers::patch_side(context.wiring.image_size, context.wiring.features.tokens)) {}
 
   Tensor decode(const Visual& visual, Generator&) override { return layers::unpatchify(visual.x, patch_).clamp(-1, 1); }
 

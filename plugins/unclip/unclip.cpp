@@ -33,7 +33,7 @@ class Unclip : public ModuleComponent<Decoder> {
         feature_noise_(parameters.number("feature_noise")),
         feature_grid_(layers::grid_side(context.wiring.features.tokens)),
         grid_(patch_grid(parameters, feature_grid_)),
-        patch_(context.wiring.image_size / grid_) {
+        patch_(layers::patch_side(context.wiring.image_size, grid_ * grid_)) {
     const std::int64_t width = parameters.integer("width"), patch_width = 3 * patch_ * patch_;
     input_ = register_module("input", torch::nn::Linear(patch_width, width));
     features_ = register_module("features", torch::nn::Linear(context.wiring.features.width, width));

@@ -111,9 +111,9 @@ TEST_F(Plugins, InspectOfAnUnknownNameSuggests) {
 TEST_F(Plugins, ARunWithABrokenLibraryIsAPluginFault) {
   add("twins");
   const TemporaryFolder place("blip3u-cli-run");
-  const Outcome outcome = call({"run", BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml", "pipeline.sampler.plugin=twins/heun",
-                                "--plugins", folder_.path().string()},
-                               place.path());
+  const std::string recipe = BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml";
+  const Outcome outcome =
+      call({"run", recipe, "pipeline.sampler.plugin=twins/heun", "--plugins", folder_.path().string()}, place.path());
   expect_refusal(outcome, 3, "sampler `twins/heun`: " + library("twins").string() + ": has two components");
   EXPECT_EQ(place.entries(), 0U);
 }

@@ -135,12 +135,12 @@ class Schema : public ::testing::Test {
   static void SetUpTestSuite() {
     ASSERT_TRUE(schema().root().is_object()) << "not JSON";
     Registry registry({BLIP3U_PLUGIN_FOLDER});
-    resolved_ = to_json(YAML::Load(load_recipe(BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml", {}, registry).resolved));
+    resolved = to_json(YAML::Load(load_recipe(BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml", {}, registry).resolved));
   }
 
   /// The default recipe with one place changed; a value that is absent (`discarded`) takes it out.
   static json changed(const std::string& place, const json& value) {
-    json recipe = resolved_;
+    json recipe = resolved;
     const json::json_pointer pointer(place);
     if (value.is_discarded()) {
       recipe[pointer.parent_pointer()].erase(pointer.back());
@@ -150,7 +150,7 @@ class Schema : public ::testing::Test {
     return recipe;
   }
 
-  inline static json resolved_;
+  inline static json resolved;
 };
 
 const json gone = json(json::value_t::discarded);
@@ -160,14 +160,14 @@ TEST_F(Schema, NamesItsDialect) {
 }
 
 TEST_F(Schema, DescribesEveryKeyOfTheDefaultRecipe) {
-  EXPECT_TRUE(schema().accepts(resolved_));
+  EXPECT_TRUE(schema().accepts(resolved));
   EXPECT_TRUE(schema().accepts(to_json(YAML::LoadFile(BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml"))));
   // A key beside any other is refused, wherever there is a map: nothing is accepted because it is not looked at.
   int maps = 0;
-  const json flat = resolved_.flatten();
+  const json flat = resolved.flatten();
   for (const auto& [place, unused] : flat.items()) {
     const json::json_pointer map = json::json_pointer(place).parent_pointer();
-    if (!resolved_.at(map).is_object()) continue;
+    if (!resolved.at(map).is_object()) continue;
     EXPECT_FALSE(schema().accepts(changed((map / "stranger").to_string(), 1))) << map.to_string();
     ++maps;
   }

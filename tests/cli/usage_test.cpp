@@ -38,7 +38,7 @@ TEST(Usage, HelpIsAResult) {
   for (const auto& verb : verbs) {
     EXPECT_THAT(main.out, HasSubstr("\n  " + verb.front())) << "the help names every verb";
     auto arguments = verb;
-    arguments.push_back("--help");
+    arguments.emplace_back("--help");
     const Outcome help = call(arguments);
     EXPECT_EQ(help.code, 0) << verb.back();
     EXPECT_THAT(help.out, HasSubstr("Usage: blip3u " + verb.front())) << verb.back();

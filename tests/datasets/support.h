@@ -37,7 +37,7 @@ std::unique_ptr<Contract> make(Kind kind, const std::string& name, const Changes
   auto component = descriptor.create(parameters, context);
   auto* contract = dynamic_cast<Contract*>(component.get());
   if (contract == nullptr) throw Error(name + " is of another kind");
-  component.release();
+  static_cast<void>(component.release());
   return std::unique_ptr<Contract>(contract);
 }
 

@@ -14,9 +14,11 @@
 #include "shape_pictures.h"
 
 namespace blip3u::eval {
-namespace {
 
-void PrintTo(ShapeProtocol protocol, std::ostream* output) { *output << static_cast<int>(protocol); }
+/// Found by GoogleTest beside the type alone.
+static void PrintTo(ShapeProtocol protocol, std::ostream* output) { *output << static_cast<int>(protocol); }
+
+namespace {
 
 class BothProtocols : public testing::TestWithParam<ShapeProtocol> {};
 INSTANTIATE_TEST_SUITE_P(Shapes, BothProtocols, testing::Values(ShapeProtocol::fill_ratio, ShapeProtocol::coverage),

@@ -106,6 +106,7 @@ class ByGroup : public Sampler {
   Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
                 Generator& generator, const Progress& progress) override {
     std::vector<std::unique_ptr<Stream>> streams;
+    streams.reserve(conditions.size());
     for (const Condition& condition : conditions) streams.push_back(denoiser.stream(condition));
     std::vector<Tensor> codes;
     while (!streams[0]->done()) {
@@ -152,6 +153,7 @@ class Codes : public ::testing::TestWithParam<std::vector<std::int64_t>> {
     const torch::NoGradGuard no_gradient;
     std::vector<std::unique_ptr<Session>> sessions;
     std::vector<Condition> conditions;
+    conditions.reserve(1 + others.size());
     sessions.push_back(read(prompts));
     for (const Tensor& ids : others) sessions.push_back(read(ids));
     for (const auto& session : sessions) conditions.push_back(denoiser_.prepare(*session));

@@ -36,7 +36,7 @@ class Safetensors : public testing::Test {
  protected:
   /// What is said of a file of this content; all that is ever said names the file and how to mend it.
   std::string message_for(const std::string& content) {
-    const auto file = folder / "w.safetensors";
+    const auto file = folder_ / "w.safetensors";
     put(file, content);
     std::string message = message_of([&] { load_safetensors(file); });
     if (!message.empty()) {
@@ -44,11 +44,11 @@ class Safetensors : public testing::Test {
     }
     return message;
   }
-  TemporaryFolder folder;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Safetensors, RoundTrip) {
-  const auto path = folder / "weights.safetensors";
+  const auto path = folder_ / "weights.safetensors";
   save_safetensors(path, some_tensors(), {{"recipe", "easy \"vqa\"\n"}, {"step", "5"}});
   const WeightFile file = load_safetensors(path);
   EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"recipe", "easy \"vqa\"\n"}, {"step", "5"}}));
@@ -58,8 +58,8 @@ TEST_F(Safetensors, RoundTrip) {
     EXPECT_EQ(file.tensors[i].value.scalar_type(), some_tensors()[i].value.scalar_type());
     EXPECT_TRUE(file.tensors[i].value.equal(some_tensors()[i].value)) << file.tensors[i].name;
   }
-  save_safetensors(folder / "none.safetensors", {});
-  EXPECT_TRUE(load_safetensors(folder / "none.safetensors").tensors.empty());
+  save_safetensors(folder_ / "none.safetensors", {});
+  EXPECT_TRUE(load_safetensors(folder_ / "none.safetensors").tensors.empty());
   // A view is written as what it shows.
   save_safetensors(path, {{"t", at::arange(6).view({2, 3}).t()}});
   EXPECT_TRUE(load_safetensors(path).tensors[0].value.equal(at::arange(6).view({2, 3}).t()));
@@ -85,8 +85,8 @@ TEST_F(Safetensors, ReadsWhatPythonWrote) {  // tests/data/make_safetensors.py
 }
 
 TEST_F(Safetensors, EveryTruncationIsAnError) {
-  save_safetensors(folder / "whole", some_tensors());
-  const std::string whole = read_text(folder / "whole");
+  save_safetensors(folder_ / "whole", some_tensors());
+  const std::string whole = read_text(folder_ / "whole");
   for (std::size_t length = 0; length < whole.size(); ++length) {
     ASSERT_THAT(message_for(whole.substr(0, length)), Not(IsEmpty())) << "cut at " << length;
   }
@@ -97,8 +97,8 @@ TEST_F(Safetensors, EveryTruncationIsAnError) {
 }
 
 TEST_F(Safetensors, EveryAlteredByteIsAnError) {
-  save_safetensors(folder / "whole", some_tensors(), {{"recipe", "a"}});
-  const std::string whole = read_text(folder / "whole");
+  save_safetensors(folder_ / "whole", some_tensors(), {{"recipe", "a"}});
+  const std::string whole = read_text(folder_ / "whole");
   for (std::size_t place = 0; place < whole.size(); ++place) {
     for (const int change : {0x01, 0x20}) {
       std::string altered = whole;
@@ -144,16 +144,16 @@ TEST_F(Safetensors, DamagedStructure) {
 }
 
 TEST_F(Safetensors, RefusesToSaveNonsense) {
-  EXPECT_THAT(message_of([&] { save_safetensors(folder / "x", {{"t", Tensor()}}); }), HasSubstr("'t' is undefined"));
+  EXPECT_THAT(message_of([&] { save_safetensors(folder_ / "x", {{"t", Tensor()}}); }), HasSubstr("'t' is undefined"));
   EXPECT_THAT(message_of([&] {
-                save_safetensors(folder / "x", {{"t", at::ones({1})}, {"t", at::ones({1})}});
+                save_safetensors(folder_ / "x", {{"t", at::ones({1})}, {"t", at::ones({1})}});
               }),
               HasSubstr("two tensors are called 't'"));
-  EXPECT_EQ(folder.entries(), 0u);
+  EXPECT_EQ(folder_.entries(), 0u);
 }
 
 TEST_F(Safetensors, DiskThatFillsUp) {
-  const auto path = folder / "weights.safetensors";
+  const auto path = folder_ / "weights.safetensors";
   save_safetensors(path, {{"t", at::ones({2})}});
   std::string message;
   {
@@ -162,11 +162,11 @@ TEST_F(Safetensors, DiskThatFillsUp) {
   }
   EXPECT_THAT(message, HasSubstr("File too large"));
   EXPECT_EQ(load_safetensors(path).tensors[0].value.numel(), 2);
-  EXPECT_EQ(folder.entries(), 1u);
+  EXPECT_EQ(folder_.entries(), 1u);
 }
 
 TEST_F(Safetensors, NoSpaceLeftLeavesTheOldFile) {
-  const auto path = folder / "weights.safetensors";
+  const auto path = folder_ / "weights.safetensors";
   save_safetensors(path, {{"t", at::ones({2})}});
   expect_no_space_for(path, [&] { save_safetensors(path, {{"t", at::zeros({2})}}); });
 }
@@ -198,6 +198,7 @@ TEST(CopyWeights, OtherArchitecture) {
   EXPECT_TRUE(same.eq(0).all().item<bool>()) << "nothing may be copied from a file that does not fit";
 
   std::vector<NamedTensor> many;
+  many.reserve(40);
   for (int i = 0; i < 40; ++i) many.push_back({std::to_string(i), at::zeros({1})});
   EXPECT_THAT(message_of([&] { copy_weights({}, "", many, "f"); }), HasSubstr("and 35 more"));
 }

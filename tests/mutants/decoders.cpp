@@ -17,7 +17,7 @@ class Sound : public ModuleComponent<Decoder> {
  public:
   Sound(const Parameters&, const BuildContext& context)
       : features_(context.wiring.features),
-        patch_(context.wiring.image_size / layers::grid_side(features_.tokens)),
+        patch_(layers::patch_side(context.wiring.image_size, features_.tokens)),
         projection_(register_module("projection", torch::nn::Linear(features_.width, 3 * patch_ * patch_))) {
     finish(context);
   }

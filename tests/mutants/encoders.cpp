@@ -22,7 +22,7 @@ class Sound : public ModuleComponent<Encoder> {
   Sound(const Parameters& parameters, const BuildContext& context)
       : layout_(context.wiring.features),
         image_size_(context.wiring.image_size),
-        patch_(image_size_ / layers::grid_side(layout_.tokens)),
+        patch_(layers::patch_side(image_size_, layout_.tokens)),
         noise_(parameters.number("noise")) {
     const std::int64_t pixels = 3 * patch_ * patch_;
     projection_ = register_module("projection", torch::nn::Linear(pixels, layout_.width));

@@ -126,8 +126,8 @@ TEST(Positions, AreSinusoidsOfRowAndColumn) {
   const Tensor table = layers::sin_cos_positions(3, 8);  // two waves each
   ASSERT_EQ(table.sizes(), (std::vector<std::int64_t>{9, 8}));
   const double quarter = std::acos(0.0);
-  for (std::int64_t row = 0; row < 3; ++row) {
-    for (std::int64_t column = 0; column < 3; ++column) {
+  for (int row = 0; row < 3; ++row) {
+    for (int column = 0; column < 3; ++column) {
       const double expected[] = {std::sin(quarter * row),    std::sin(quarter / 100 * row),
                                  std::cos(quarter * row),    std::cos(quarter / 100 * row),
                                  std::sin(quarter * column), std::sin(quarter / 100 * column),

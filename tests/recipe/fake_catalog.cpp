@@ -198,7 +198,7 @@ std::string RecipeTest::changed(const std::string& from, const std::string& to) 
 }
 
 blip3u::Recipe RecipeTest::load(const std::string& text, const std::vector<std::string>& overrides) {
-  return blip3u::load_recipe(write(text), overrides, catalog);
+  return blip3u::load_recipe(write(text), overrides, catalog_);
 }
 
 std::string RecipeTest::refusal(const std::string& text, const std::vector<std::string>& overrides,
@@ -209,7 +209,7 @@ std::string RecipeTest::refusal(const std::string& text, const std::vector<std::
 std::string RecipeTest::file_refusal(const std::string& file, const std::vector<std::string>& overrides,
                                      blip3u::Fault fault) {
   try {
-    blip3u::load_recipe(file, overrides, catalog);
+    blip3u::load_recipe(file, overrides, catalog_);
   } catch (const blip3u::Error& error) {
     EXPECT_EQ(error.fault(), fault) << error.what();
     return error.what();

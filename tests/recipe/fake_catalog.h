@@ -49,7 +49,7 @@ class RecipeTest : public testing::Test {
   std::string file_refusal(const std::string& file, const std::vector<std::string>& overrides = {},
                            blip3u::Fault fault = blip3u::Fault::usage);
 
-  FakeCatalog catalog;
+  FakeCatalog catalog_;
 
  private:
   std::filesystem::path before_;

@@ -94,7 +94,7 @@ TEST_F(Overrides, SetValues) {
   EXPECT_EQ(recipe.question_template, "{question}");
   const auto folders = ElementsAre(std::filesystem::absolute("a").string(), std::filesystem::absolute("b").string());
   EXPECT_THAT(recipe.plugin_folders, folders);
-  EXPECT_THAT(catalog.folders, folders);
+  EXPECT_THAT(catalog_.folders, folders);
   EXPECT_EQ(recipe.stages[1].steps, 9);
   EXPECT_EQ(recipe.stages[0].batch, 3);
   EXPECT_THAT(recipe.pipeline.encoder->loss_weights,

@@ -17,7 +17,7 @@ class Resolve : public RecipeTest {
  protected:
   /// Loads what `recipe` resolved to; both must be the same.
   void expect_round_trip(const blip3u::Recipe& recipe) {
-    const auto again = blip3u::load_recipe(write(recipe.resolved, "resolved.yaml"), {}, catalog);
+    const auto again = blip3u::load_recipe(write(recipe.resolved, "resolved.yaml"), {}, catalog_);
     EXPECT_EQ(again.resolved, recipe.resolved);
     EXPECT_EQ(again.hash, recipe.hash);
     EXPECT_EQ(again.prompt_template, recipe.prompt_template);
@@ -154,7 +154,7 @@ TEST_F(Resolve, HashTellsWhatDecidesTheResult) {
                             "pipeline.encoder.loss_weights={reconstruction: 0.5}"}) {
     EXPECT_NE(load(good_recipe, {other}).hash, hash) << other;
   }
-  catalog.hash_suffix = "-rebuilt";
+  catalog_.hash_suffix = "-rebuilt";
   EXPECT_NE(load(good_recipe).hash, hash);
 }
 

@@ -192,7 +192,9 @@ class Reader {
     if (known->type == at::kBool && bytes.find_first_not_of(std::string_view("\0\1", 2)) != std::string_view::npos) {
       fail("damaged", fmt::format("'{}' holds truth values other than 0 and 1", name));
     }
-    Tensor tensor = at::empty(shape, at::TensorOptions(at::kCPU).dtype(known->type));
+    // Contiguous is the default. Left out, LibTorch branches on bytes that nobody set, though without effect
+    // (valgrind).
+    Tensor tensor = at::empty(shape, at::TensorOptions(at::kCPU).dtype(known->type), at::MemoryFormat::Contiguous);
     if (size > 0) std::memcpy(tensor.data_ptr(), bytes.data(), size);
     position += size;
     return tensor;
