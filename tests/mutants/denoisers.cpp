@@ -59,7 +59,7 @@ class Sound : public ModuleComponent<Denoiser> {
 class NanAtZero : public Sound {
   using Sound::Sound;
   Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return Sound::predict(noised, time, condition) * (time / time).view({-1, 1, 1});
+    return Sound::predict(noised, time, condition) * time.div(time).view({-1, 1, 1});
   }
 };
 

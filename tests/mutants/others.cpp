@@ -43,7 +43,8 @@ class Fades : public Dataset {
   Tensor image(Split split, std::int64_t index) const override {
     const std::size_t which = place(split, index);
     Tensor picture = torch::full({3, image_size_, image_size_}, -1.0);
-    const double brightest = 1.0 - 0.1 * static_cast<double>(which / 3);
+    const std::size_t darker = which / 3;
+    const double brightest = 1.0 - 0.1 * static_cast<double>(darker);
     picture[static_cast<std::int64_t>(which % 3)] = torch::linspace(-1, brightest, image_size_).expand_as(picture[0]);
     return picture;
   }

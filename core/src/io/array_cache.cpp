@@ -157,6 +157,7 @@ void ArrayCache::save(const std::string& key, const Tensor& array) const {
 
 void write_series(const std::filesystem::path& path, const std::vector<Column>& columns) {
   std::vector<NamedTensor> arrays;
+  arrays.reserve(columns.size());
   for (const Column& column : columns) {
     // Only read from: from_blob asks for a pointer to change.
     arrays.push_back({column.name, at::from_blob(const_cast<double*>(column.values.data()),

@@ -113,7 +113,7 @@ void fetch_package(const std::string& name, const std::string& version, const st
 
   // Everything happens in one temporary folder beside the target, which vanishes whatever fails.
   PendingPath pending(into);
-  const std::filesystem::path content = pending.path();
+  const std::filesystem::path& content = pending.path();
   PendingPath downloads(into.parent_path() / (into.filename().string() + ".download"));
   create_folder(content);
 

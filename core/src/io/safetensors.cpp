@@ -159,6 +159,7 @@ class Reader {
     }
     std::sort(places.begin(), places.end());
     std::vector<std::pair<std::size_t, std::string>> result;
+    result.reserve(places.size());
     for (auto& [begin, end, name] : places) result.emplace_back(begin, std::move(name));
     return result;
   }

@@ -23,6 +23,11 @@ T& present(const std::unique_ptr<T>& part, const char* role) {
   return *part;
 }
 
+template <class T>
+std::vector<T> slice_of(const std::vector<T>& values, std::size_t first, std::size_t last) {
+  return {values.begin() + static_cast<std::ptrdiff_t>(first), values.begin() + static_cast<std::ptrdiff_t>(last)};
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const Recipe& recipe, std::unique_ptr<Tokenizer> tokenizer, at::Device device)
@@ -76,6 +81,7 @@ std::vector<NamedTensor> Pipeline::saved_tensors(std::string_view role) {
 
 std::unique_ptr<Session> Pipeline::read_prompts(const std::vector<std::string>& prompts) {
   std::vector<std::vector<std::int64_t>> rows;
+  rows.reserve(prompts.size());
   for (const std::string& prompt : prompts) {
     rows.push_back(
         frame_text(*tokenizer_, prompt.empty() ? prompt : fill_template(recipe_.prompt_template, "{prompt}", prompt)));
@@ -130,6 +136,7 @@ Tensor Pipeline::classify(const Tensor& images, const std::vector<std::string>& 
   require(Ability::classify);
   const at::NoGradGuard no_grad;
   std::vector<std::vector<std::int64_t>> rows;
+  rows.reserve(captions.size());
   for (const std::string& caption : captions) rows.push_back(frame_text(*tokenizer_, caption));
   const Tensor texts = encoder().embed_text(pad_texts(rows, device_));
   std::vector<Tensor> similarities;
@@ -149,8 +156,8 @@ std::vector<std::string> Pipeline::answer(const Tensor& images, const std::vecto
   std::vector<std::string> answers;
   for (std::size_t first = 0; first < questions.size(); first += inference_batch) {
     const std::size_t last = std::min(questions.size(), first + inference_batch);
-    const std::vector<std::string> batch(questions.begin() + first, questions.begin() + last);
-    for (std::string& text : answer_batch(images.slice(0, first, last), batch)) answers.push_back(std::move(text));
+    const Tensor seen = images.slice(0, static_cast<std::int64_t>(first), static_cast<std::int64_t>(last));
+    for (std::string& text : answer_batch(seen, slice_of(questions, first, last))) answers.push_back(std::move(text));
   }
   return answers;
 }
@@ -158,6 +165,7 @@ std::vector<std::string> Pipeline::answer(const Tensor& images, const std::vecto
 std::vector<std::string> Pipeline::answer_batch(const Tensor& images, const std::vector<std::string>& questions) {
   const auto session = see(encoder().encode(images.to(device_)));
   std::vector<std::vector<std::int64_t>> rows;
+  rows.reserve(questions.size());
   for (const std::string& question : questions) {
     rows.push_back(frame_text(*tokenizer_, fill_template(recipe_.question_template, "{question}", question)));
   }
@@ -180,6 +188,7 @@ std::vector<std::string> Pipeline::answer_batch(const Tensor& images, const std:
     if (step + 1 < longest_answer) state = session->append({.embeds = backbone().embed(next)});
   }
   std::vector<std::string> answers;
+  answers.reserve(words.size());
   for (const auto& ids : words) answers.push_back(tokenizer_->decode(ids));
   return answers;
 }
@@ -194,8 +203,7 @@ Tensor Pipeline::generate(const std::vector<std::string>& prompts, const std::ve
   std::vector<Tensor> images;
   for (std::size_t first = 0; first < prompts.size(); first += inference_batch) {
     const std::size_t last = std::min(prompts.size(), first + inference_batch);
-    images.push_back(generate_batch({prompts.begin() + first, prompts.begin() + last},
-                                    {seeds.begin() + first, seeds.begin() + last}));
+    images.push_back(generate_batch(slice_of(prompts, first, last), slice_of(seeds, first, last)));
     if (report) report(static_cast<std::int64_t>(last), static_cast<std::int64_t>(prompts.size()));
   }
   return at::cat(images);
@@ -213,6 +221,7 @@ Tensor Pipeline::generate_batch(const std::vector<std::string>& prompts, const s
   Visual made = sampler().sample(denoiser(), encoder().layout(), conditions, noise, {});
   if (!made.codes.defined()) made.x = made.x * feature_scale_.deviation + feature_scale_.mean;
   std::vector<std::uint64_t> decoder_seeds;
+  decoder_seeds.reserve(seeds.size());
   for (const std::uint64_t seed : seeds) decoder_seeds.push_back(derive_seed(seed, "decoder"));
   Generator decoder_noise(decoder_seeds);
   return decoder().decode(made, decoder_noise).to(at::kCPU, at::kFloat);

@@ -33,6 +33,7 @@ std::vector<std::int64_t> ShuffledOrder::batch(std::uint64_t seed, std::int64_t 
 
 Tensor load_images(const Dataset& dataset, Split split, const std::vector<std::int64_t>& indices, at::Device device) {
   std::vector<Tensor> images;
+  images.reserve(indices.size());
   for (const std::int64_t index : indices) images.push_back(dataset.image(split, index));
   return at::stack(images).to(device);
 }

@@ -2,6 +2,7 @@
 #include <array>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "blip3u/backbone.h"
 #include "kinds.h"

@@ -57,11 +57,8 @@ void images_declared(const Subject& subject) {
 void repeatable(const Subject& subject) {
   const auto first = subject.make<Dataset>(), second = subject.make<Dataset>({.seed = 8});
   const auto require = [](bool same, const char* what) {
-    if (!same)
-      fail(
-          "{} of two data sets with equal parameters, or of two calls, differ; let them depend on nothing "
-          "else",
-          what);
+    if (same) return;
+    fail("{} of two data sets with equal parameters, or of two calls, differ; let them depend on nothing else", what);
   };
   require(first->fingerprint() == second->fingerprint(), "fingerprints");
   require(first->classes() == second->classes(), "classes");

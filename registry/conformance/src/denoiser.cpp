@@ -1,5 +1,6 @@
 // Denoisers.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "blip3u/denoiser.h"
 #include "kinds.h"

@@ -33,8 +33,9 @@ inline at::Tensor draw(const Drawing& drawing, std::int64_t size = 64) {
     for (std::int64_t x = 0; x < size; ++x) {
       int hits = 0;
       for (int sample = 0; sample < 64; ++sample) {
-        const double u = (static_cast<double>(x) + (sample % 8 + 0.5) / 8 - drawing.centre_x) / (drawing.width / 2);
-        const double v = (static_cast<double>(y) + (sample / 8 + 0.5) / 8 - drawing.centre_y) / (drawing.height / 2);
+        const int column = sample % 8, row = sample / 8;
+        const double u = (static_cast<double>(x) + (column + 0.5) / 8 - drawing.centre_x) / (drawing.width / 2);
+        const double v = (static_cast<double>(y) + (row + 0.5) / 8 - drawing.centre_y) / (drawing.height / 2);
         if (inside(u, v)) ++hits;
       }
       const float covered = static_cast<float>(hits) / 64;

@@ -90,6 +90,7 @@ Tensor KnowingModel::generate(const std::vector<std::string>& prompts, const std
                               const std::function<void(std::int64_t, std::int64_t)>& report) {
   use(Ability::generate);
   std::vector<Tensor> images;
+  images.reserve(prompts.size());
   for (const std::string& prompt : prompts) {
     images.push_back(shapes_.image(Split::test, other(shapes_.captioned(prompt))));
   }

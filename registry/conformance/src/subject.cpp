@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "blip3u/backbone.h"
 #include "blip3u/dataset.h"

@@ -1,5 +1,6 @@
 // Encoders and decoders.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "blip3u/decoder.h"
 #include "blip3u/encoder.h"
