@@ -180,8 +180,8 @@ Extent extent_of(const std::vector<float>& coverage, std::int64_t width) {
   double area = 0, x = 0, y = 0, xx = 0, yy = 0;
   for (std::size_t i = 0; i < coverage.size(); ++i) {
     const double weight = coverage[i];
-    const double u = static_cast<double>(static_cast<std::int64_t>(i) % width) + 0.5;
-    const double v = static_cast<double>(static_cast<std::int64_t>(i) / width) + 0.5;
+    const std::int64_t column = static_cast<std::int64_t>(i) % width, row = static_cast<std::int64_t>(i) / width;
+    const double u = static_cast<double>(column) + 0.5, v = static_cast<double>(row) + 0.5;
     area += weight;
     x += weight * u;
     y += weight * v;
@@ -215,12 +215,12 @@ double agreement(const std::vector<float>& coverage, std::int64_t width, const E
   constexpr int fineness = 4;
   double smaller = 0, larger = 0;
   for (std::size_t i = 0; i < coverage.size(); ++i) {
-    const auto column = static_cast<double>(static_cast<std::int64_t>(i) % width);
-    const auto row = static_cast<double>(static_cast<std::int64_t>(i) / width);
+    const std::int64_t column = static_cast<std::int64_t>(i) % width, row = static_cast<std::int64_t>(i) / width;
+    const auto left = static_cast<double>(column), top = static_cast<double>(row);
     int hits = 0;
     for (int part = 0; part < fineness * fineness; ++part) {
       const int across_part = part % fineness, down_part = part / fineness;
-      hits += inside(column + (across_part + 0.5) / fineness, row + (down_part + 0.5) / fineness) ? 1 : 0;
+      hits += inside(left + (across_part + 0.5) / fineness, top + (down_part + 0.5) / fineness) ? 1 : 0;
     }
     const double ideal = static_cast<double>(hits) / (fineness * fineness);
     smaller += std::min<double>(coverage[i], ideal);

@@ -170,7 +170,8 @@ class Generation final : public Task {
     const std::string protocol = protocol_name(protocol_);
     const auto group = tally.scores(name, protocol, clusters, derive_seed(derive_seed(seed, name), "interval"));
     scores.insert(scores.end(), group.begin(), group.end());
-    for (const auto& [pair, part] : pairs) scores.push_back(as_reference(part.score(name + ": " + pair, protocol)));
+    for (const auto& [pair, part] : pairs)
+      scores.push_back(as_reference(part.score(fmt::format("{}: {}", name, pair), protocol)));
     scores.push_back(as_reference(floor.score(name + "_shuffled", protocol)));
   }
 

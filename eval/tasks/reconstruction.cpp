@@ -37,6 +37,7 @@ class Reconstruction final : public Task {
     const auto& dataset = context.dataset;
     auto truths = test_truths(dataset);
     std::vector<std::int64_t> indices;
+    indices.reserve(truths.size());
     for (const auto& truth : truths) indices.push_back(truth.index);
     if (truths.empty()) {  // pictures of something else: only the pixels can be compared
       for (std::int64_t index = 0; index < dataset.size(Split::test); ++index) indices.push_back(index);
