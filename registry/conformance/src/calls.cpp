@@ -220,7 +220,8 @@ double difference(const Tensor& a, const Tensor& b) {
   const double distance = (left - right).abs().max().item<double>();
   const double size = std::max(right.abs().max().item<double>(), 1e-6);
   const double relative = distance / size;
-  return std::isfinite(relative) ? relative : different;
+  if (!std::isfinite(relative)) return different;
+  return relative;
 }
 
 double difference(const Tensors& a, const Tensors& b) {
