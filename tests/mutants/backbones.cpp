@@ -226,13 +226,9 @@ class SharesPosition : public SessionOf<SharesPosition> {
 class AltersBlock : public SessionOf<AltersBlock> {
   using SessionOf::SessionOf;
   Tensor append(const Block& block) override {
-    Tensor embeds = block.embeds;
-    return SessionOf::append({.embeds = embeds.mul_(0.5),
-                              .valid = block.valid,
-                              .group = block.group,
-                              .positions = block.positions,
-                              .expert = block.expert,
-                              .commit = block.commit});
+    Tensor embeds = block.embeds;  // the same storage
+    embeds.mul_(0.5);
+    return SessionOf::append(block);
   }
 };
 
