@@ -33,12 +33,10 @@ Tensors each(const Tensors& tensors, Change change) {
   return changed;
 }
 
-/// Works on copies, so that a component that writes to its input spoils one check alone.
 Tensors run(const Call& call, Component& component, const Tensors& inputs, const std::vector<std::uint64_t>& seeds) {
   const at::NoGradGuard no_gradient;
   Generator generator(seeds);
-  return call.run(component, each(inputs, [](const Tensor& input) { return input.defined() ? input.clone() : input; }),
-                  generator);
+  return call.run(component, copies(inputs), generator);
 }
 
 std::vector<std::uint64_t> row_seeds(std::uint64_t seed) {
@@ -99,7 +97,7 @@ void finite(const Subject& subject, const Behaviour& behaviour) {
 void inputs_unaltered(const Subject& subject, const Behaviour& behaviour) {
   const auto component = subject.make_disturbed();
   for (const Call& call : all_calls(behaviour)) {
-    const Tensors inputs = each(call.inputs, [](const Tensor& input) { return input.clone(); });
+    const Tensors inputs = copies(call.inputs);
     std::vector<std::int64_t> versions;
     for (const Tensor& input : inputs) versions.push_back(input._version());
     {
@@ -211,6 +209,10 @@ void independent_instances(const Subject& subject, const Behaviour& behaviour) {
 }
 
 }  // namespace
+
+Tensors copies(const Tensors& tensors) {
+  return each(tensors, [](const Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; });
+}
 
 double difference(const Tensor& a, const Tensor& b) {
   constexpr double different = std::numeric_limits<double>::infinity();

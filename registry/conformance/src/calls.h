@@ -45,6 +45,9 @@ struct Behaviour {
   bool smooth = true;                        ///< whether the loss has true gradients, not estimated ones
 };
 
+/// What a call is given, so that a component that writes to its input spoils one check alone.
+Tensors copies(const Tensors& tensors);
+
 /// The largest difference relative to the largest value; infinite if shapes differ or something is not finite.
 double difference(const Tensor& a, const Tensor& b);
 double difference(const Tensors& a, const Tensors& b);

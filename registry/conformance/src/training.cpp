@@ -28,9 +28,10 @@ std::vector<NamedTensor> trainable(const Component& component) {
 Tensor loss_of(const Subject& subject, const Call& loss, Component& component, at::ScalarType type) {
   at::manual_seed(subject.options().seed);
   Generator generator = Generator::for_rows(subject.options().seed, 0, rows);
-  Tensors inputs;
-  for (const Tensor& input : loss.inputs)
-    inputs.push_back((input.is_floating_point() ? input.to(type) : input).clone());
+  Tensors inputs = copies(loss.inputs);
+  for (Tensor& input : inputs) {
+    if (input.is_floating_point()) input = input.to(type);
+  }
   return loss.run(component, inputs, generator).at(0);
 }
 
@@ -179,9 +180,7 @@ void train_without_optimiser(const Subject& subject, const Behaviour& behaviour,
   component.set_training(true);
   for (int step = 0; step < 3; ++step) {
     Generator generator = Generator::for_rows(subject.options().seed, step * rows, rows);
-    Tensors inputs;
-    for (const Tensor& input : behaviour.loss.inputs) inputs.push_back(input.clone());
-    behaviour.loss.run(component, inputs, generator);
+    behaviour.loss.run(component, copies(behaviour.loss.inputs), generator);
     if (auto* const encoder = dynamic_cast<Encoder*>(&component)) encoder->after_step(generator);
   }
   component.set_training(false);
