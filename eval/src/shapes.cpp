@@ -68,6 +68,15 @@ std::size_t nearest_colour(const Colour& colour) {
   return static_cast<std::size_t>(nearest - palette.begin());
 }
 
+/// Where the pixel of that index lies in a picture of that width.
+struct Place {
+  std::int64_t column = 0, row = 0;
+};
+
+Place place_of(std::size_t index, std::int64_t width) {
+  return {.column = static_cast<std::int64_t>(index) % width, .row = static_cast<std::int64_t>(index) / width};
+}
+
 /// What of the picture is not its background: pixels further than 60 from the median colour.
 struct Foreground {
   Colour background{};
@@ -100,13 +109,13 @@ std::vector<Colour> colours_at(const Picture& picture, const std::vector<std::si
 ShapeReading read_by_fill_ratio(const Picture& picture) {
   const auto foreground = foreground_of(picture);
   if (is_empty(foreground, picture)) return {.found = {}, .reason = "no object"};
-  const auto width = static_cast<std::size_t>(picture.width);
-  std::size_t top = SIZE_MAX, bottom = 0, left = SIZE_MAX, right = 0;
+  std::int64_t top = picture.height, bottom = 0, left = picture.width, right = 0;
   for (const auto index : foreground.pixels) {
-    top = std::min(top, index / width);
-    bottom = std::max(bottom, index / width + 1);
-    left = std::min(left, index % width);
-    right = std::max(right, index % width + 1);
+    const auto [column, row] = place_of(index, picture.width);
+    top = std::min(top, row);
+    bottom = std::max(bottom, row + 1);
+    left = std::min(left, column);
+    right = std::max(right, column + 1);
   }
   const double fill =
       static_cast<double>(foreground.pixels.size()) / static_cast<double>((bottom - top) * (right - left));
@@ -155,7 +164,7 @@ std::vector<float> coverage_of(const Picture& picture, const std::vector<std::si
     square += axis[channel] * axis[channel];
   }
   for (const auto index : object) {
-    const auto y = static_cast<std::int64_t>(index) / width, x = static_cast<std::int64_t>(index) % width;
+    const auto [x, y] = place_of(index, width);
     for (auto v = std::max<std::int64_t>(y - 1, 0); v <= std::min(y + 1, picture.height - 1); ++v) {
       for (auto u = std::max<std::int64_t>(x - 1, 0); u <= std::min(x + 1, width - 1); ++u) {
         const auto around = static_cast<std::size_t>(v * width + u);
@@ -180,7 +189,7 @@ Extent extent_of(const std::vector<float>& coverage, std::int64_t width) {
   double area = 0, x = 0, y = 0, xx = 0, yy = 0;
   for (std::size_t i = 0; i < coverage.size(); ++i) {
     const double weight = coverage[i];
-    const std::int64_t column = static_cast<std::int64_t>(i) % width, row = static_cast<std::int64_t>(i) / width;
+    const auto [column, row] = place_of(i, width);
     const double u = static_cast<double>(column) + 0.5, v = static_cast<double>(row) + 0.5;
     area += weight;
     x += weight * u;
@@ -215,7 +224,7 @@ double agreement(const std::vector<float>& coverage, std::int64_t width, const E
   constexpr int fineness = 4;
   double smaller = 0, larger = 0;
   for (std::size_t i = 0; i < coverage.size(); ++i) {
-    const std::int64_t column = static_cast<std::int64_t>(i) % width, row = static_cast<std::int64_t>(i) / width;
+    const auto [column, row] = place_of(i, width);
     const auto left = static_cast<double>(column), top = static_cast<double>(row);
     int hits = 0;
     for (int part = 0; part < fineness * fineness; ++part) {
