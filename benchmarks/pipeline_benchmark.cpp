@@ -2,6 +2,7 @@
 // differ.
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include <benchmark/benchmark.h>
 
@@ -115,8 +116,10 @@ class Sampling {
   Sampling(Denoiser& denoiser, Sampler& sampler) : denoiser_(denoiser), sampler_(sampler) {
     const at::NoGradGuard no_grad;
     Fixture& f = Fixture::get();
-    const auto full = f.pipeline.read_prompts({"a red triangle"}), empty = f.pipeline.read_prompts({""});
-    conditions_ = {denoiser.prepare(*full), denoiser.prepare(*empty)};
+    for (const char* prompt : {"a red triangle", ""}) {
+      sessions_.push_back(f.pipeline.read_prompts({prompt}));
+      conditions_.push_back(denoiser.prepare(*sessions_.back()));
+    }
   }
 
   /// Returns the number of steps.
@@ -132,6 +135,7 @@ class Sampling {
  private:
   Denoiser& denoiser_;
   Sampler& sampler_;
+  std::vector<std::unique_ptr<Session>> sessions_;  // which the conditions refer to
   std::vector<Condition> conditions_;
 };
 

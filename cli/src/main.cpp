@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
@@ -13,7 +14,9 @@
 
 #include "blip3u/build_stamp.h"
 #include "blip3u/error.h"
+#include "io/files.h"
 #include "io/interrupt.h"
+#include "io/say.h"
 #include "program.h"
 #include "recipe/suggest.h"
 
@@ -22,7 +25,7 @@ namespace {
 using blip3u::Fault;
 
 int fail(Fault fault, std::string_view message) {
-  std::fputs(fmt::format("blip3u: {}\n", message).c_str(), stderr);  // which may be closed, and must not throw
+  blip3u::say(fmt::format("blip3u: {}", message));
   return blip3u::interrupted() ? blip3u::interrupted_exit_code : static_cast<int>(fault);
 }
 
@@ -64,6 +67,8 @@ int run_action(const blip3u::Program& program) {
                             first_line(error.what_without_backtrace())));
   } catch (const c10::Error& error) {
     return fail(Fault::runtime, fmt::format("LibTorch: {}", first_line(error.what_without_backtrace())));
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(Fault::runtime, blip3u::error_of(error).what());
   } catch (const std::exception& error) {
     return fail(Fault::runtime, first_line(error.what()));
   } catch (...) {

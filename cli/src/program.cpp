@@ -1,12 +1,13 @@
 #include "program.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
+#include "eval/records.h"
+#include "io/say.h"
 #include "recipe/recipe.h"
 #include "training/run_directory.h"
 
@@ -44,7 +45,7 @@ std::filesystem::path choose_run(const std::filesystem::path& given) {
                                           "directory with --run",
                                           std::filesystem::absolute("runs").string()));
   }
-  fmt::print(stderr, "blip3u: using the latest run, {}\n", latest.string());
+  say(fmt::format("blip3u: using the latest run, {}", latest.string()));
   return latest;
 }
 
@@ -66,25 +67,17 @@ void add_run_option(CLI::App& verb, std::filesystem::path& run) {
 }
 
 void print_scores(const std::filesystem::path& run, const std::string& task) {
-  const nlohmann::json metrics = RunDirectory(run).metrics();
-  const nlohmann::json tasks = metrics.value("tasks", nlohmann::json::array());
-  const auto wanted = [&](const nlohmann::json& each) { return task.empty() || short_name(each.at("task")) == task; };
+  std::vector<eval::TaskRecord> tasks = eval::read_task_records(run);
+  if (!task.empty()) std::erase_if(tasks, [&](const auto& each) { return short_name(each.name) != task; });
   std::size_t width = 0;
   for (const auto& each : tasks) {
-    if (!wanted(each) || !each.contains("scores")) continue;
-    for (const auto& score : each["scores"]) width = std::max(width, score.at("name").get<std::string>().size());
+    for (const Score& score : each.scores) width = std::max(width, score.name.size());
   }
   for (const auto& each : tasks) {
-    if (!wanted(each)) continue;
-    if (!each.contains("scores")) {
-      fmt::print("{}: not applicable, {}\n", each.at("task").get<std::string>(), each.value("reason", ""));
-      continue;
-    }
-    for (const auto& score : each["scores"]) {
-      fmt::print("{:<{}}  {:.4f}  [{:.4f}, {:.4f}]  n={}  {}{}\n", score.at("name").get<std::string>(), width,
-                 score.at("value").get<double>(), score.at("low").get<double>(), score.at("high").get<double>(),
-                 score.at("count").get<std::int64_t>(), score.at("protocol").get<std::string>(),
-                 score.value("reference", false) ? "  (reference)" : "");
+    if (!each.reason.empty()) fmt::print("{}: not applicable, {}\n", each.name, each.reason);
+    for (const Score& score : each.scores) {
+      fmt::print("{:<{}}  {:.4f}  [{:.4f}, {:.4f}]  n={}  {}{}\n", score.name, width, score.value, score.low,
+                 score.high, score.count, score.protocol, score.reference ? "  (reference)" : "");
     }
   }
 }

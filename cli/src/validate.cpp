@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "io/say.h"
 #include "program.h"
 #include "recipe/recipe.h"
 
@@ -22,7 +23,7 @@ void add_validate(CLI::App& app, Program& program) {
           load_recipe(file, {}, registry);
           fmt::print("{}: ok\n", file.string());
         } catch (const Error& error) {
-          fmt::print(stderr, "blip3u: {}\n", error.what());
+          say(fmt::format("blip3u: {}", error.what()));
           const bool bad_recipe = error.fault() == Fault::usage;  // which outranks a plugin that does not load
           if (code == 0 || bad_recipe) code = error.exit_code();
         }

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "blip3u/error.h"
+#include "recipe/diagnostics.h"
 
 namespace blip3u {
 
@@ -59,7 +60,7 @@ std::string check_choice(const ParameterSpec& spec, const std::string& value) {
   if (spec.choices.empty()) return {};
   const bool known =
       std::any_of(spec.choices.begin(), spec.choices.end(), [&](const char* choice) { return value == choice; });
-  return known ? "" : fmt::format("must be one of {}, is `{}`", fmt::join(spec.choices, ", "), value);
+  return known ? "" : fmt::format("must be one of {}, is {}", fmt::join(spec.choices, ", "), in_ticks(value));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "blip3u/error.h"
-#include "records.h"
+#include "eval/records.h"
 
 namespace blip3u::eval {
 
@@ -44,7 +44,7 @@ void flatten(const YAML::Node& node, const std::string& path, Settings& settings
 }
 
 /// What makes results differ: everything but the seed, what the run is called, where it ran and where its plugins lay.
-Settings read_settings(const fs::path& run, std::string& name) {
+Settings read_settings(const fs::path& run, std::string& name, std::string& seed) {
   const auto file = run / "resolved.yaml";
   Settings settings;
   try {
@@ -54,6 +54,7 @@ Settings read_settings(const fs::path& run, std::string& name) {
         fmt::format("{} cannot be read: {}; give the folders of runs that have finished", file.string(), error.what()));
   }
   name = settings["name"];
+  seed = settings["seed"];
   for (const char* key : {"name", "seed", "output", "device", "plugin_folders"}) settings.erase(key);
   return settings;
 }
@@ -62,6 +63,7 @@ Settings read_settings(const fs::path& run, std::string& name) {
 struct Column {
   Settings settings;
   std::string title;
+  std::set<std::string> seeds;
   std::vector<std::map<std::string, Score>> runs;
 };
 
@@ -142,8 +144,8 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
   std::vector<Column> columns;
   std::vector<std::string> names, references;  // of scores, as they first appear
   for (const auto& run : runs) {
-    std::string name;
-    auto settings = read_settings(run, name);
+    std::string name, seed;
+    auto settings = read_settings(run, name, seed);
     std::map<std::string, Score> scores;
     for (const auto& task : read_task_records(run)) {
       for (const auto& score : task.scores) {
@@ -152,12 +154,16 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
         scores.emplace(score.name, score);
       }
     }
-    auto column = std::ranges::find(columns, settings, &Column::settings);
+    auto column = std::ranges::find_if(columns, [&](const Column& known) {
+      return known.settings == settings && !known.seeds.contains(seed);  // of one seed again: plugins built anew
+    });
     if (column == columns.end()) {
       auto title = columns.empty() ? name : difference(columns.front().settings, settings);
-      columns.push_back({.settings = std::move(settings), .title = std::move(title), .runs = {}});
+      if (title.empty()) title = run.string();
+      columns.push_back({.settings = std::move(settings), .title = std::move(title), .seeds = {}, .runs = {}});
       column = columns.end() - 1;
     }
+    column->seeds.insert(seed);
     column->runs.push_back(std::move(scores));
   }
 

@@ -1,4 +1,4 @@
-#include "records.h"
+#include "eval/records.h"
 
 #include <utility>
 
@@ -53,7 +53,7 @@ std::vector<TaskRecord> read_task_records(const std::filesystem::path& run_direc
       tasks.push_back(std::move(record));
     }
   } catch (const json::exception& error) {
-    throw Error(fmt::format("{} is damaged: {}; run the recipe again to write it anew",
+    throw Error(fmt::format("{}: damaged: {}; delete it and run the recipe again",
                             (run_directory / "metrics.json").string(), error.what()));
   }
   return tasks;

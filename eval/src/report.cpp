@@ -12,10 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
+#include "eval/records.h"
 #include "html.h"
 #include "io/files.h"
 #include "io/progress.h"
-#include "records.h"
 #include "training/run_directory.h"
 
 namespace blip3u::eval {

@@ -14,6 +14,7 @@
 #include "eval/shapes.h"
 #include "eval/statistics.h"
 #include "shape_judge.h"
+#include "training/training_data.h"
 
 namespace blip3u::eval {
 
@@ -67,7 +68,7 @@ class Classification final : public Task {
     in_pieces(count, 256, context.progress, [&](std::int64_t first, std::int64_t last) {
       std::vector<std::int64_t> indices;
       for (auto i = first; i < last; ++i) indices.push_back(images[static_cast<std::size_t>(i)].index);
-      const Tensor guesses = context.model.classify(stack_images(dataset, indices), classes)
+      const Tensor guesses = context.model.classify(load_images(dataset, Split::test, indices, at::kCPU), classes)
                                  .argmax(1)
                                  .to(at::kCPU, at::kLong)
                                  .contiguous();

@@ -14,6 +14,7 @@
 #include "eval/shapes.h"
 #include "eval/statistics.h"
 #include "shape_judge.h"
+#include "training/training_data.h"
 
 namespace blip3u::eval {
 
@@ -56,7 +57,7 @@ class Reconstruction final : public Task {
           const std::vector<std::int64_t> piece(indices.begin() + first, indices.begin() + last);
           std::vector<std::uint64_t> seeds;
           for (auto i = first; i < last; ++i) seeds.push_back(derive_seed(seed, static_cast<std::uint64_t>(i)));
-          const Tensor images = stack_images(dataset, piece);
+          const Tensor images = load_images(dataset, Split::test, piece, at::kCPU);
           const Tensor made = context.model.reconstruct(images, seeds);
           // Half, because pixels lie in [-1,1] and the error is given as a share of the full range.
           const Tensor distances = (made - images).abs().flatten(1).mean(1).div(2).to(at::kDouble).contiguous();

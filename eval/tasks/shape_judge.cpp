@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <ATen/ops/stack.h>
-
 #include "eval/statistics.h"
 
 namespace blip3u::eval {
@@ -60,13 +58,6 @@ Score scorer_reference(const std::string& name, const Dataset& dataset, const st
   ShapeTally tally;
   for (const auto& [index, shape] : truths) tally.add(read_shape(dataset.image(Split::test, index), protocol), shape);
   return as_reference(tally.score(name, protocol_name(protocol)));
-}
-
-Tensor stack_images(const Dataset& dataset, const std::vector<std::int64_t>& indices) {
-  std::vector<Tensor> images;
-  images.reserve(indices.size());
-  for (const auto index : indices) images.push_back(dataset.image(Split::test, index));
-  return at::stack(images);
 }
 
 void in_pieces(std::int64_t count, std::int64_t most,

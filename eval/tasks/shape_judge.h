@@ -48,9 +48,6 @@ std::vector<Truth> test_truths(const Dataset& dataset);
 Score scorer_reference(const std::string& name, const Dataset& dataset, const std::vector<Truth>& truths,
                        ShapeProtocol protocol);
 
-/// Test images first .. first+count of a list of indices, as one batch.
-Tensor stack_images(const Dataset& dataset, const std::vector<std::int64_t>& indices);
-
 /// Calls work(first, last) for pieces of at most `most` of `count` items and reports progress after each.
 void in_pieces(std::int64_t count, std::int64_t most,
                const std::function<void(std::int64_t done, std::int64_t total)>& progress,

@@ -16,6 +16,7 @@
 #include "eval/shapes.h"
 #include "eval/statistics.h"
 #include "shape_judge.h"
+#include "training/training_data.h"
 
 namespace blip3u::eval {
 
@@ -121,7 +122,8 @@ class Vqa final : public Task {
                   indices.push_back(asked[static_cast<std::size_t>(i)].image);
                   questions.push_back(asked[static_cast<std::size_t>(i)].question->text);
                 }
-                const auto answers = context.model.answer(stack_images(context.dataset, indices), questions);
+                const auto answers =
+                    context.model.answer(load_images(context.dataset, Split::test, indices, at::kCPU), questions);
                 for (auto i = first; i < last; ++i) {
                   const auto& [image, question] = asked[static_cast<std::size_t>(i)];
                   const auto& answer = answers[static_cast<std::size_t>(i - first)];

@@ -7,6 +7,7 @@
 
 #include "blip3u/module_component.h"
 #include "blip3u/visual.h"
+#include "layers/pooled.h"
 #include "layers/transformer_stack.h"
 
 namespace blip3u::clip {
@@ -35,9 +36,8 @@ class TextTowerImpl : public torch::nn::Module {
     layers::TransformerInputs inputs;
     inputs.mask = valid;
     const Tensor x = blocks_(words_(ids) + positions_.slice(0, 0, ids.size(1)), inputs);
-    const Tensor weight = valid.unsqueeze(-1).to(x.scalar_type());
-    const Tensor mean = (norm_(x) * weight).sum(1) / weight.sum(1).clamp_min(1);
-    return torch::nn::functional::normalize(output_(mean), torch::nn::functional::NormalizeFuncOptions().dim(-1));
+    return torch::nn::functional::normalize(output_(layers::pooled(norm_(x), valid)),
+                                            torch::nn::functional::NormalizeFuncOptions().dim(-1));
   }
 
  private:

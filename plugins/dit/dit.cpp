@@ -5,6 +5,7 @@
 #include "layers/grid_checks.h"
 #include "layers/join.h"
 #include "layers/merge.h"
+#include "layers/pooled.h"
 #include "layers/positions.h"
 #include "layers/queries.h"
 #include "layers/time_embedding.h"

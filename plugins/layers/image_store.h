@@ -30,18 +30,16 @@ class ImageStore {
   /// gibibyte: then each is read whenever it is asked for.
   Tensor get(std::int64_t index) {
     constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
-    if (size() * 3 * image_size_ * image_size_ > most_bytes) return pixels(load(index));
+    if (size() * 3 * image_size_ * image_size_ > most_bytes) return from_bytes(load(index));
     if (!images_.defined()) load_all();
-    return pixels(images_[index]);
+    return from_bytes(images_[index]);
   }
 
  private:
-  static Tensor pixels(const Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1.0); }
-
   Tensor load(std::int64_t index) const {
     Tensor image = read_image(files_[static_cast<std::size_t>(index)]);
     if (image.size(1) != image_size_ || image.size(2) != image_size_) image = resize_image(image, image_size_);
-    return image.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(at::kByte);
+    return to_bytes(image);
   }
 
   void load_all() {

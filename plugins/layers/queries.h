@@ -47,11 +47,4 @@ inline void check_queries(Wiring& wiring) {
   if (wiring.features.tokens == 0) wiring.reject("", "it makes an encoder's features; name an encoder");
 }
 
-/// The mean over the valid places of a condition's tokens: [B,Q,W] -> [B,W].
-inline Tensor pooled(const Tensor& tokens, const Tensor& mask) {
-  if (!mask.defined()) return tokens.mean(1);
-  const Tensor weight = mask.to(tokens.scalar_type()).unsqueeze(-1);
-  return (tokens * weight).sum(1) / weight.sum(1).clamp_min(1.0);
-}
-
 }  // namespace blip3u::layers

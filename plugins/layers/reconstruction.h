@@ -9,6 +9,7 @@
 #include "blip3u/parameters.h"
 #include "blip3u/random.h"
 #include "blip3u/visual.h"
+#include "layers/loss.h"
 
 namespace blip3u::layers {
 
@@ -26,9 +27,6 @@ struct ReconstructionWeights {
 inline ReconstructionWeights reconstruction_weights(const Parameters& parameters) {
   return {parameters.number("squared_weight"), parameters.number("detail_weight")};
 }
-
-/// A number as the count or sum of a Loss: a scalar beside `like`.
-inline Tensor scalar_like(double value, const Tensor& like) { return torch::full({}, value, like.options()); }
 
 /// How much each pixel counts: [B,1,S,S]. Background is most of a simple picture; without this, edges and small things
 /// weigh next to nothing.

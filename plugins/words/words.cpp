@@ -69,12 +69,7 @@ class Words final : public blip3u::Tokenizer {
   }
 
   std::string serialize() const override {
-    // A byte sequence that is not UTF-8 can be a word, but not JSON.
-    try {
-      return nlohmann::json{{"format", format_name}, {"version", format_version}, {"words", words_}}.dump(1) + "\n";
-    } catch (const nlohmann::json::exception&) {
-      throw Error("tokenizer words: a training text is not UTF-8; convert the captions and questions to UTF-8");
-    }
+    return nlohmann::json{{"format", format_name}, {"version", format_version}, {"words", words_}}.dump(1) + "\n";
   }
 
   void restore(const std::string& serialized) override {

@@ -43,6 +43,14 @@ std::string read_regular_file(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
+#if defined(__x86_64__)
+constexpr Elf64_Half this_machine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr Elf64_Half this_machine = EM_AARCH64;
+#else
+#error "name this machine's kind as in <elf.h>"
+#endif
+
 /// The size that the ELF headers promise, 0 if the headers themselves are not all there.
 std::uint64_t promised_size(const std::string& bytes, const Elf64_Ehdr& header) {
   if (header.e_phoff > bytes.size()) return 0;
@@ -63,8 +71,8 @@ void check_shared_library(const std::filesystem::path& file, const std::string& 
   Elf64_Ehdr header;
   if (bytes.size() < sizeof header) reject(file, fmt::format("is truncated after {} bytes", bytes.size()), copy_again);
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_DYN) {
-    reject(file, "is not a shared library of this machine's kind", "build it as a 64-bit shared library");
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_DYN || header.e_machine != this_machine) {
+    reject(file, "is not a shared library of this machine's kind", "build it here as a 64-bit shared library");
   }
   const std::uint64_t promised = promised_size(bytes, header);
   if (promised == 0 || promised > bytes.size()) {

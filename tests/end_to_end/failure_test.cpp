@@ -65,11 +65,26 @@ TEST_F(Failure, ADiskThatFillsUpStopsItAndTheNextRunGoesOn) {
 
 TEST_F(Failure, BadDataStopsItBeforeAnythingIsLearned) {
   expect_failure({"data.path=absent"}, 1, "there is no folder absent");
-  fs::resize_file(file("pictures/13.png"), 40);  // the last that it learns from
-  expect_failure({}, 1, "13.png: truncated or damaged PNG");
+  fs::create_symlink("loop", file("loop"));
+  expect_failure({"data.path=loop"}, 1, "blip3u: loop: Too many levels of symbolic links; check that");
+  folder_.write("latin/1.txt", "caf\xE9");
+  fs::copy_file(file("pictures/1.png"), file("latin/1.png"));
+  expect_failure({"data.path=latin", "data.test_share=0"}, 1, "the name or a text of '1.png' is not UTF-8");
+  for (const char* picture : {"13.png", "19.png"}) {  // the last that it learns from, and that it is evaluated on
+    const fs::path path = file("pictures") / picture;
+    const std::string sound = read_text(path);
+    fs::resize_file(path, 40);
+    expect_failure({}, 1, std::string(picture) + ": truncated or damaged PNG");
+    write_atomically(path, sound);
+  }
   for (const auto& entry : fs::recursive_directory_iterator(file("runs"))) {
     EXPECT_NE(entry.path().extension().string(), ".safetensors") << entry.path();
   }
+}
+
+TEST_F(Failure, AnErrorStreamThatCannotBeWrittenStopsNothing) {
+  EXPECT_EQ(exit_code(start({"run", "tiny.yaml"}, folder_.path(), {}, file("out"), "/dev/full")), 0);
+  EXPECT_EQ(status(), "complete");
 }
 
 TEST_F(Failure, AnotherWheelThanThePublishedOneIsRefused) {
@@ -107,6 +122,17 @@ TEST_F(Failure, AnAlteredFileOfARunIsRefused) {
   expect_refused("texts.json", cut);
   expect_refused("texts.json", reword);
   EXPECT_EQ(generate().code, 0) << "it refuses what is sound too";
+
+  const fs::path metrics = run_directory() / "metrics.json";
+  const std::string sound = read_text(metrics);
+  std::string altered = sound;
+  altered.replace(altered.rfind("\"name\""), 6, "\"nbme\"");  // of a score
+  write_atomically(metrics, altered);
+  fs::remove(file("x.png"));
+  expect_unusable(blip3u({"run", "tiny.yaml"}), metrics.lexically_relative(folder_.path()));
+  fs::remove(metrics);
+  EXPECT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  EXPECT_EQ(read_text(metrics), sound);
 }
 
 TEST_F(Failure, ACheckpointOfAnotherArchitectureIsRefused) {

@@ -123,5 +123,14 @@ TEST_F(Interruption, CtrlCInGenerateLeavesNoPicture) {
   expect_nothing_half_written();
 }
 
+TEST_F(Interruption, CtrlCEndsASamplingBetweenItsSteps) {
+  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  const pid_t child = start_until_said(
+      {"generate", "--prompt", "a white square", "--output_path", "x.png", "--steps", "10000"}, "the latest run");
+  kill(child, SIGINT);
+  EXPECT_EQ(exit_code(child), 130);
+  EXPECT_FALSE(fs::exists(file("x.png")));
+}
+
 }  // namespace
 }  // namespace blip3u::testing

@@ -52,6 +52,20 @@ TEST_F(EndToEnd, TheResolvedRecipeReproducesTheRun) {
   EXPECT_EQ(results(run_directory("again")), results(run_directory()));
 }
 
+TEST_F(EndToEnd, OtherDataLeaveNoOldScores) {
+  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  const std::string before = read_text(run_directory() / "items/vqa.jsonl");
+  const auto replace_last = [&](const std::filesystem::path& path, const std::string& old, const std::string& other) {
+    std::string text = read_text(path);
+    text.replace(text.rfind(old), old.size(), other);
+    write_atomically(path, text);
+  };
+  replace_last(file("pictures/captions.jsonl"), "\"answer\":\"white\"", "\"answer\":\"black\"");  // of the test split
+  replace_last(run_directory() / "manifest.json", "complete", "interrupted");
+  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  EXPECT_NE(read_text(run_directory() / "items/vqa.jsonl"), before);
+}
+
 TEST_F(EndToEnd, ChangingTheSamplerKeepsWhatItDoesNotTouch) {
   ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
   const Outcome other = blip3u({"run", "tiny.yaml", "pipeline.sampler.plugin=regression"});

@@ -49,6 +49,13 @@ TEST_F(Compare, GroupsSeedsAndNamesDifferences) {
   EXPECT_THAT(table, HasSubstr("training.encoder.steps=50"));
 }
 
+TEST_F(Compare, TakesNoSecondRunOfOneSeedForAnotherSeed) {
+  const auto again = run("b", recipe(1, "flow_matching", 600), made_up_metrics(0.96));
+  const auto table = compare_runs({run("a", recipe(1, "flow_matching", 600), made_up_metrics(0.90)), again});
+  EXPECT_THAT(table, Not(HasSubstr("seeds")));
+  EXPECT_THAT(table, HasSubstr("| " + again.string() + " "));
+}
+
 TEST_F(Compare, ShowsReferencesAfterTheScores) {
   auto other = made_up_metrics(0.7);
   other["tasks"][0]["scores"][0]["name"] = "generation/held_out";

@@ -116,7 +116,7 @@ TEST(Report, SaysWhichFileIsMissingOrDamaged) {
   run.write("metrics.json", "{\"tasks\": [");
   EXPECT_THAT(message(), HasSubstr("metrics.json: damaged"));
   run.write("metrics.json", "{\"tasks\": [{\"task\": 3}]}");
-  EXPECT_THAT(message(), HasSubstr("metrics.json is damaged"));
+  EXPECT_THAT(message(), HasSubstr("metrics.json: damaged: "));
   EXPECT_FALSE(std::filesystem::exists(run.path() / "report.html"));
 }
 

@@ -6,6 +6,7 @@
 #include "blip3u/denoiser.h"
 #include "blip3u/module_component.h"
 #include "layers/feed_forward.h"
+#include "layers/pooled.h"
 #include "layers/queries.h"
 #include "layers/time_embedding.h"
 

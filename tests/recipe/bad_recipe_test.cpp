@@ -119,7 +119,11 @@ TEST_F(BadRecipe, WeightsOfLossesThatDoNotExist) {
 
 TEST_F(BadRecipe, TextsOfAGivenForm) {
   EXPECT_THAT(refusal(changed("name: small", "name: a/b")),
-              StartsWith("r.yaml:1:7: `name` must be letters, digits, - and _, is `a/b`"));
+              StartsWith("r.yaml:1:7: `name` must be 1 to 100 letters, digits, - and _, is `a/b`"));
+  EXPECT_THAT(refusal(changed("name: small", "name: " + std::string(101, 'a'))),
+              StartsWith("r.yaml:1:7: `name` must be 1 to 100 letters"));
+  EXPECT_THAT(refusal(changed("name: small", "name: small\nplugin_folders: ['']")),
+              StartsWith("r.yaml:2:18: an empty path; name a folder"));
   for (const char* device : {"gpu", "cuda:", "cuda:x", "cuda:01", "cpu:0"}) {
     EXPECT_THAT(refusal(changed("name: small", std::string("name: small\ndevice: \"") + device + "\"")),
                 StartsWith("r.yaml:2:9: `device` must be auto, cpu, cuda or cuda:N, is `" + std::string(device)));
@@ -210,7 +214,7 @@ TEST_F(BadRecipe, StagesThatCannotWork) {
   EXPECT_THAT(refusal(changed("- name: denoiser", "- name: encoder")),
               StartsWith("r.yaml:14:11: a second stage named `encoder`"));
   EXPECT_THAT(refusal(changed("- name: denoiser", "- name: de noiser")),
-              StartsWith("r.yaml:14:11: `name` must be letters"));
+              StartsWith("r.yaml:14:11: `name` must be 1 to 100 letters"));
   EXPECT_THAT(refusal(changed("steps: 100}", "steps: 100, word_dropout: 0.1}")),
               StartsWith("r.yaml:13:85: `word_dropout` leaves words out of prompts, which objective `encoder` has none "
                          "of; remove it\n"));

@@ -13,6 +13,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::Pair;
 using testing::StartsWith;
 
@@ -166,6 +167,10 @@ TEST_F(Overrides, ProblemsNameTheOverride) {
   EXPECT_THAT(message("name=[1"), StartsWith("override 'name=[1': not YAML: "));
   EXPECT_THAT(message("base=x.yaml"), HasSubstr("`base` cannot be overridden"));
   EXPECT_THAT(message("seed="), StartsWith("override 'seed=': `seed` must be a whole number"));
+  EXPECT_THAT(message("output=caf\xE9"), HasSubstr("is not UTF-8 text"));
+  EXPECT_THAT(message("plugin=ddpm"),
+              StartsWith("override 'plugin=ddpm': unknown key `plugin` in the recipe; known keys: "));
+  EXPECT_THAT(message("plugin=ddpm"), Not(HasSubstr("missing")));
   EXPECT_THAT(message("data=null"), StartsWith("override 'data=null': `dataset` must be the name of a component"));
 }
 

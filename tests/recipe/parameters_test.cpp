@@ -53,6 +53,7 @@ TEST(Parameters, ValuesAreChecked) {
   EXPECT_EQ(check_value(schema[2], 1.5), "must be between 0 and 1, is 1.5");
   EXPECT_EQ(check_value(schema[2], std::nan("")), "must be a finite number, is nan");
   EXPECT_EQ(check_value(schema[3], std::string("green")), "must be one of red, blue, is `green`");
+  EXPECT_EQ(check_value(schema[3], std::string("\x1B[31m")), "must be one of red, blue, is `?[31m`");
   EXPECT_EQ(check_value(schema[4], std::vector<std::string>{"anything"}), "");
   EXPECT_EQ(check_value(schema[4], true), "must be a list of texts");
   EXPECT_EQ(check_value(schema[0], std::string("true")), "must be true or false");

@@ -79,6 +79,9 @@ TEST(Load, RefusesAnObjectFileAndDamagedHeaders) {
   bytes[16] = 1;  // e_type: relocatable
   expect_refused(folder.write("sound.so", bytes), {"not a shared library"}, "shared library");
   bytes[16] = 3;
+  bytes[18] ^= 1;  // e_machine
+  expect_refused(folder.write("sound.so", bytes), {"not a shared library of this machine's kind"}, "build it here");
+  bytes[18] ^= 1;
   for (int i = 32; i < 40; ++i) bytes[i] = '\xff';  // e_phoff
   expect_refused(folder.write("sound.so", bytes), {"is truncated"}, "again");
 }

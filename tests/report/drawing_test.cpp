@@ -56,6 +56,12 @@ TEST(Grid, LongLabelsStayInTheirCell) {
   EXPECT_EQ(not_white(sheet.narrow(2, sheet.size(2) - 12, 12)), 0);
 }
 
+TEST(Grid, LeavesOutTheRowsThatDoNotFitASurface) {
+  const std::string png = draw_grid(std::vector<GridCell>(40, {at::zeros({3, 1000, 10}), "tall"}), 1, 1);
+  const int height = static_cast<unsigned char>(png[22]) * 256 + static_cast<unsigned char>(png[23]);
+  EXPECT_EQ(height, 14 + 31 * (1000 + 36 + 14));  // at most 32767
+}
+
 TEST(Grid, BadInput) {
   EXPECT_THROW(draw_grid({{at::zeros({1, 4, 4}), "grey"}}, 2, 2), Error);
   EXPECT_THROW(draw_grid({}, 0, 2), Error);
@@ -107,6 +113,7 @@ TEST(Plot, WritesFiles) {
   plot_series(folder / "linear.png", "Loss of the encoder", {curve("contrast", 3), curve("reconstruction", 0.4)},
               false);
   std::vector<GridCell> cells;
+  cells.reserve(8);
   for (int i = 0; i < 8; ++i) cells.push_back({at::full({3, 64, 64}, i / 4.0 - 1), "a turquoise triangle", i != 2});
   draw_grid(folder / "grid.png", cells, 4, 2);
   EXPECT_EQ(read_image(folder / "loss.png").size(2), 960);

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <stdexcept>
 
-#include <ATen/ATen.h>
+#include <torch/torch.h>
 
 #include "blip3u/dataset.h"
 #include "blip3u/encoder.h"
@@ -48,6 +48,7 @@ class FakeEncoder final : public ModuleComponent<Encoder> {
   inline static int calls = 0;
   inline static int fail_at = -1;
   inline static int interrupt_at = -1;
+  inline static bool spoil_gradients = false;
 
   FakeEncoder(const Parameters&, const BuildContext& context)
       : linear_(register_module("linear", torch::nn::Linear(3 * 64, 4))) {
@@ -62,7 +63,8 @@ class FakeEncoder final : public ModuleComponent<Encoder> {
     }
     if (calls++ == fail_at) throw std::runtime_error("a crash");
     const Tensor noise = generator.normal({4}, at::kCPU);
-    const Tensor difference = encode(batch.images).x.squeeze(1) - batch.images.flatten(1).slice(1, 0, 4) - 0.1 * noise;
+    Tensor difference = encode(batch.images).x.squeeze(1) - batch.images.flatten(1).slice(1, 0, 4) - 0.1 * noise;
+    if (spoil_gradients) difference = difference + (0 * linear_->weight).sum().sqrt();  // 0, of slope infinity
     return {{"difference", difference.square().sum(), at::full({}, static_cast<double>(difference.numel()))}};
   }
 

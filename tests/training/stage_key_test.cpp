@@ -63,10 +63,21 @@ TEST(StageKeys, ChangeWithWhatDecidesAStageAndNothingElse) {
   EXPECT_EQ(changed([](Recipe& r) { r.pipeline.encoder->loss_weights["difference"] = 2; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.data.entry.library_hash = "rebuilt"; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.entry.library_hash = "rebuilt"; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.parameters.set("lower_case", true); }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.question_template = "asked: {question}"; }), "--xx");
   EXPECT_EQ(changed([](Recipe& r) { r.prompt_template = "draw {prompt}"; }), "---x");
   EXPECT_NE(keys_of(whole_recipe()), keys_of(whole_recipe(), "other data"));
   EXPECT_NE(keys_of(whole_recipe()), keys_of(whole_recipe(), "data", "cuda:0"));
+}
+
+TEST(StageKeys, TheRunsFollowsEveryStage) {
+  Recipe recipe = whole_recipe();
+  const auto key = [&](const std::string& data) { return StageKeys(recipe, data, "words", "cpu").run(); };
+  const std::string before = key("data");
+  EXPECT_EQ(key("data"), before);
+  EXPECT_NE(key("other data"), before);
+  recipe.stages[3].steps = 13;
+  EXPECT_NE(key("data"), before);
 }
 
 TEST(StageKeys, FeaturesFollowTheEncoderAlone) {

@@ -11,6 +11,7 @@
 #include "io/files.h"
 #include "io/interrupt.h"
 #include "io/safetensors.h"
+#include "message_of.h"
 
 namespace blip3u::testing {
 namespace {
@@ -22,6 +23,7 @@ class StageTest : public ::testing::Test {
   void SetUp() override {
     FakeEncoder::calls = 0;
     FakeEncoder::fail_at = FakeEncoder::interrupt_at = -1;
+    FakeEncoder::spoil_gradients = false;
     folder_ = fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(folder_);
   }
@@ -116,6 +118,16 @@ TEST_F(StageTest, RefusesALossThatIsNotDeclared) {
                  "/fake.so: encoder `fake` returned a loss `difference` that its descriptor does not "
                  "declare; add it to `losses` there");
   }
+}
+
+TEST_F(StageTest, KeepsNoWeightsThatTheLastStepDestroyed) {
+  Stage stage = fake_stage();
+  stage.steps = 1;
+  FakeEncoder::spoil_gradients = true;
+  EXPECT_THAT(message_of([&] { train("diverged", stage); }),
+              ::testing::MatchesRegex("stage `encoder`, step 0: the weight encoder/.* is no longer finite; lower "
+                                      "training.encoder.learning_rate"));
+  EXPECT_FALSE(fs::exists(stage_weights(folder_ / "diverged")));
 }
 
 TEST_F(StageTest, TwoRunsMakeTheSameFile) {

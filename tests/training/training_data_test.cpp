@@ -47,5 +47,29 @@ TEST(FeatureTable, ComesFromTheCacheTheSecondTime) {
   std::filesystem::remove_all(folder);
 }
 
+/// Codes and nothing else, another one at every call.
+class CodingEncoder final : public ModuleComponent<Encoder> {
+ public:
+  Layout layout() const override { return {.tokens = 2, .width = 4, .codebook = 1000}; }
+  Visual encode(const Tensor& images) override { return {{}, at::full({images.size(0), 2, 1}, calls_++, at::kLong)}; }
+  std::vector<Loss> loss(const EncoderBatch&, Generator&) override { return {}; }
+
+ private:
+  std::int64_t calls_ = 1;
+};
+
+TEST(FeatureTable, KeepsCodesToo) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "code_table";
+  std::filesystem::remove_all(folder);
+  const FakeDataset dataset;
+  CodingEncoder encoder;
+  for (int time = 0; time < 2; ++time) {
+    const FeatureTable table(encoder, dataset, at::kCPU, folder, "key");
+    EXPECT_FALSE(table.all().x.defined());
+    EXPECT_TRUE(at::equal(table.all().codes, at::ones({fake_images, 2, 1}, at::kLong)));
+  }
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace blip3u::testing

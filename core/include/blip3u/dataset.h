@@ -16,7 +16,7 @@ struct Question {
   std::string answer;
 };
 
-/// What is known of one image besides its pixels.
+/// What is known of one image besides its pixels. All texts are UTF-8.
 struct Example {
   std::string id;                   ///< unique within the split, for people
   std::string caption;              ///< empty if unknown

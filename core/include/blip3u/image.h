@@ -23,6 +23,10 @@ BLIP3U_API Tensor decode_image(std::string_view bytes, const std::string& name);
 BLIP3U_API void write_png(const std::filesystem::path& path, const Tensor& image);
 BLIP3U_API std::string encode_png(const Tensor& image);
 
+/// Pixels in [-1,1] as bytes on the CPU, clamped and rounded, and back.
+BLIP3U_API Tensor to_bytes(const Tensor& image);
+BLIP3U_API Tensor from_bytes(const Tensor& bytes);
+
 /// The central square of a picture at size x size pixels, by antialiased bicubic interpolation.
 BLIP3U_API Tensor resize_image(const Tensor& image, std::int64_t size);
 

@@ -37,7 +37,12 @@ class ModuleComponent : public Contract, public torch::nn::Module {
   /// Gives the registered modules their initial weights, device and type, and puts them in inference mode.
   void finish(const BuildContext& context) {
     initialize_weights(*this, context.seed);
-    torch::nn::Module::to(context.device, context.dtype);
+    torch::nn::Module::to(context.device);
+    for (const auto& tensors : {parameters(), buffers()}) {
+      for (Tensor tensor : tensors) {
+        if (tensor.is_floating_point()) tensor.set_data(tensor.to(context.dtype));
+      }
+    }
     torch::nn::Module::eval();
   }
 };

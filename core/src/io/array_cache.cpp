@@ -13,6 +13,7 @@
 #include "blip3u/error.h"
 #include "io/files.h"
 #include "io/hash.h"
+#include "io/say.h"
 
 namespace blip3u {
 
@@ -132,7 +133,7 @@ Handle open_checked(const std::filesystem::path& path) {
 }  // namespace
 
 ArrayCache::ArrayCache(std::filesystem::path folder, Warn warn) : folder_(std::move(folder)), warn_(std::move(warn)) {
-  if (!warn_) warn_ = [](const std::string& message) { fmt::print(stderr, "{}\n", message); };
+  if (!warn_) warn_ = say;
 }
 
 std::filesystem::path ArrayCache::file_of(const std::string& key) const { return folder_ / (key + ".h5"); }

@@ -76,6 +76,11 @@ std::string read_stream(std::ifstream& stream, const std::filesystem::path& path
 
 }  // namespace
 
+Error error_of(const std::filesystem::filesystem_error& error) {
+  return Error(fmt::format("{}: {}; check that it exists and that you may use it", error.path1().string(),
+                           error.code().message()));
+}
+
 void throw_write_error(const std::filesystem::path& path, int error_number) {
   throw Error(
       fmt::format("{}: cannot be written: {}; {}", path.string(), std::strerror(error_number), mend_for(error_number)));

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "blip3u/error.h"
 #include "blip3u/export.h"
 
 namespace blip3u {
@@ -53,6 +54,9 @@ BLIP3U_API void create_folder(const std::filesystem::path& folder);
 
 /// The bytes of a file, or of a pipe until it ends.
 BLIP3U_API std::string read_text(const std::filesystem::path& path);
+
+/// The Error for a failed question about a file or folder: path, reason and how to mend it.
+BLIP3U_API Error error_of(const std::filesystem::filesystem_error& error);
 
 /// The Error for a failed write: path, reason and how to mend it. `error_number` as in errno.
 [[noreturn]] BLIP3U_API void throw_write_error(const std::filesystem::path& path, int error_number);

@@ -37,8 +37,6 @@ void check_size(std::int64_t width, std::int64_t height, const std::string& name
   throw Error(fmt::format("{}: truncated or damaged {} ({}); replace the file", name, format, reason));
 }
 
-Tensor to_float(const Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1); }
-
 std::uint32_t big_endian(std::string_view bytes, std::size_t offset) {
   std::uint32_t value = 0;
   for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
@@ -65,7 +63,7 @@ Tensor decode_png(std::string_view bytes, const std::string& name) {
     throw_damaged(name, "PNG", reader.message);
   }
   const Tensor planes = pixels.permute({2, 0, 1}).contiguous();
-  Tensor colour = to_float(planes.narrow(0, 0, 3));
+  Tensor colour = from_bytes(planes.narrow(0, 0, 3));
   const Tensor alpha = planes.narrow(0, 3, 1);
   if (alpha.eq(255).all().item<bool>()) return colour;
   return colour.sub_(1).mul_(alpha.to(at::kFloat).div_(255)).add_(1);  // white is 1
@@ -89,7 +87,7 @@ Tensor decode_jpeg(std::string_view bytes, const std::string& name) {
                     TJPF_RGB, TJFLAG_ACCURATEDCT) != 0) {
     throw_damaged(name, "JPEG", tjGetErrorStr2(reader.get()));
   }
-  return to_float(pixels.permute({2, 0, 1}).contiguous());
+  return from_bytes(pixels.permute({2, 0, 1}).contiguous());
 }
 
 void check_picture(const Tensor& image) {
@@ -99,6 +97,12 @@ void check_picture(const Tensor& image) {
 }
 
 }  // namespace
+
+Tensor to_bytes(const Tensor& image) {
+  return image.detach().to(at::kCPU, at::kFloat).clamp(-1, 1).add_(1).mul_(127.5).round_().to(at::kByte);
+}
+
+Tensor from_bytes(const Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1); }
 
 Tensor decode_image(std::string_view bytes, const std::string& name) {
   if (bytes.starts_with(png_signature)) return decode_png(bytes, name);
@@ -111,15 +115,7 @@ Tensor read_image(const std::filesystem::path& path) { return decode_image(read_
 
 std::string encode_png(const Tensor& image) {
   check_picture(image);
-  const Tensor pixels = image.detach()
-                            .to(at::kCPU, at::kFloat)
-                            .clamp(-1, 1)
-                            .add_(1)
-                            .mul_(127.5)
-                            .round_()
-                            .to(at::kByte)
-                            .permute({1, 2, 0})
-                            .contiguous();
+  const Tensor pixels = to_bytes(image).permute({1, 2, 0}).contiguous();
   png_image writer{};
   writer.version = PNG_IMAGE_VERSION;
   writer.format = PNG_FORMAT_RGB;

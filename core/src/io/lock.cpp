@@ -13,6 +13,7 @@
 #include "blip3u/error.h"
 #include "io/files.h"
 #include "io/interrupt.h"
+#include "io/say.h"
 
 namespace blip3u {
 
@@ -26,7 +27,7 @@ FileLock::FileLock(const std::filesystem::path& file)
       close(descriptor_);
       throw_write_error(file, reason);
     }
-    if (!said) fmt::print(stderr, "{}: another blip3u is at work here; waiting for it\n", file.parent_path().string());
+    if (!said) say(fmt::format("{}: another blip3u is at work here; waiting for it", file.parent_path().string()));
     said = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     if (interrupted()) {

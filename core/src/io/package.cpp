@@ -84,7 +84,7 @@ std::filesystem::path download(const std::string& name, const std::string& versi
     stop_if_interrupted();  // which pip was too
     if (!result.started || result.output.find("No module named pip") != std::string::npos) continue;
     if (result.status != 0) {
-      throw Error(fmt::format("{} {}: pip could not download it; check the network, {}. pip said:\n{}", name, version,
+      throw Error(fmt::format("{} {}: pip could not download it; mend what it says below, {}\n{}", name, version,
                               manual, result.output));
     }
     const auto wheel = find_wheel(folder, name, version);

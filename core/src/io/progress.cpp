@@ -8,6 +8,9 @@
 #include <cmath>
 #include <cstdio>
 
+#include "blip3u/utf8.h"
+#include "io/say.h"
+
 namespace blip3u {
 
 namespace {
@@ -23,8 +26,7 @@ std::size_t terminal_width() {
 std::string clipped(const std::string& text, std::size_t width) {
   std::size_t characters = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool begins = (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
-    if (begins && characters++ == width) return text.substr(0, i);
+    if (begins_character(text[i]) && characters++ == width) return text.substr(0, i);
   }
   return text;
 }
@@ -76,18 +78,16 @@ void ProgressBar::update(std::int64_t done, const std::string& detail) {
   shown_ = now;
   if (terminal_) {
     const std::string line = fmt::format("{} {} {}", title_, bar(done, total_), describe(done, detail));
-    fmt::print(stderr, "\r{}\x1b[K", clipped(line, terminal_width() - 1));
+    std::fputs(fmt::format("\r{}\x1b[K", clipped(line, terminal_width() - 1)).c_str(), stderr);
     open_line_ = true;
   } else {
-    fmt::print(stderr, "{} {}\n", title_, describe(done, detail));
+    say(fmt::format("{} {}", title_, describe(done, detail)));
   }
-  std::fflush(stderr);
 }
 
 void ProgressBar::finish(const std::string& summary) {
-  fmt::print(stderr, "{}{} done in {}{}{}\n", open_line_ ? "\r\x1b[K" : "", title_, duration_text(seconds()),
-             summary.empty() ? "" : "  ", summary);
-  std::fflush(stderr);
+  say(fmt::format("{}{} done in {}{}{}", open_line_ ? "\r\x1b[K" : "", title_, duration_text(seconds()),
+                  summary.empty() ? "" : "  ", summary));
   open_line_ = false;
 }
 

@@ -1,11 +1,14 @@
 #include "pipeline/create.h"
 
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
+
+#include "io/files.h"
 
 namespace blip3u {
 
@@ -27,6 +30,8 @@ std::unique_ptr<Component> create_component(const CatalogEntry& entry, const std
     throw;
   } catch (const c10::OutOfMemoryError&) {
     throw;
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw error_of(error);  // not the factory's fault
   } catch (const c10::Error& error) {
     throw fail(error.what_without_backtrace());
   } catch (const std::exception& error) {

@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <cstdio>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 
 #include "blip3u/error.h"
+#include "io/say.h"
 
 namespace blip3u {
 
@@ -29,6 +29,7 @@ at::Device deterministic_gpu(at::Device device) {
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // cuBLAS repeats its bits only with a fixed workspace
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
+  at::globalContext().setSDPUseMemEfficient(false);  // its gradients differ from run to run
   return device;
 }
 
@@ -53,7 +54,7 @@ at::Device open_device(const std::string& name) {
   const std::string missing = load_cuda();
   if (name == "auto") {
     if (missing.empty()) return deterministic_gpu({at::kCUDA, 0});
-    if (missing != no_driver) fmt::print(stderr, "blip3u: device `auto` takes the CPU: {}\n", missing);
+    if (missing != no_driver) say(fmt::format("blip3u: device `auto` takes the CPU: {}", missing));
     return at::kCPU;
   }
   if (!missing.empty()) {

@@ -1,12 +1,12 @@
 #include "pipeline/open_run.h"
 
-#include <cstdio>
 #include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
+#include "io/say.h"
 #include "pipeline/create.h"
 #include "pipeline/device.h"
 #include "pipeline/pipeline.h"
@@ -30,8 +30,8 @@ void warn_of_other_plugins(const Recipe& recipe, const RunDirectory& directory) 
     if (!choice) continue;
     const auto trained = hashes.find(choice->name);
     if (trained == hashes.end() || trained->second == choice->entry.library_hash) continue;
-    fmt::print(stderr, "blip3u: {}: {} `{}` was built anew since this run was trained, and may give other results\n",
-               directory.path().string(), kind_name(kind), choice->name);
+    say(fmt::format("blip3u: {}: {} `{}` was built anew since this run was trained, and may give other results",
+                    directory.path().string(), kind_name(kind), choice->name));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "blip3u/error.h"
+#include "io/interrupt.h"
 #include "pipeline/create.h"
 #include "pipeline/texts.h"
 
@@ -218,7 +219,8 @@ Tensor Pipeline::generate_batch(const std::vector<std::string>& prompts, const s
     conditions.push_back(denoiser().prepare(*empty));
   }
   Generator noise(seeds);
-  Visual made = sampler().sample(denoiser(), encoder().layout(), conditions, noise, {});
+  Visual made = sampler().sample(denoiser(), encoder().layout(), conditions, noise,
+                                 [](std::int64_t, std::int64_t) { stop_if_interrupted(); });
   if (!made.codes.defined()) made.x = made.x * feature_scale_.deviation + feature_scale_.mean;
   std::vector<std::uint64_t> decoder_seeds;
   decoder_seeds.reserve(seeds.size());

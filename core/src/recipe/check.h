@@ -31,8 +31,9 @@ bool read_value(const Node& node, std::string_view name, const ParameterSpec& sp
 /// Reports, unless the node has been reported, that it is not what `name` must be ("a list of stages").
 void expected(const Node& node, std::string_view name, std::string_view what, Diagnostics& diagnostics);
 
-/// Whether the text consists of one or more letters, digits, `-` and `_`.
+/// Whether the text can name files and stands in paths of keys.
 bool is_plain_name(std::string_view text);
+inline constexpr const char* plain_name_form = "1 to 100 letters, digits, - and _";
 
 // Schemas of the maps that belong to no component.
 BLIP3U_API std::span<const ParameterSpec> recipe_schema();

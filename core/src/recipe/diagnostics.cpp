@@ -5,14 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "blip3u/utf8.h"
 namespace blip3u {
 
 namespace {
 
 constexpr std::size_t most_reported = 50;
 constexpr std::size_t widest_line = 160;  // of a source line in a message, in characters
-
-bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
 
 /// `count` characters of UTF-8 text from character `first` on, control characters but the tab replaced.
 std::string characters(std::string_view text, std::size_t first, std::size_t count) {

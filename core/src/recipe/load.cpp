@@ -60,15 +60,15 @@ class RecipeChecker {
     recipe.seed = static_cast<std::uint64_t>(keys.integer("seed"));
     recipe.device = keys.text("device");
     recipe.output = keys.text("output");
-    for (const std::string& folder : keys.texts("plugin_folders")) {
-      recipe.plugin_folders.push_back(std::filesystem::absolute(folder).lexically_normal().string());
-    }
-    check_text("name", is_plain_name(recipe.name), "letters, digits, - and _");
+    check_text("name", is_plain_name(recipe.name), plain_name_form);
     check_text("device", is_device(recipe.device), "auto, cpu, cuda or cuda:N");
     check_text("output", !recipe.output.empty(), "the path of a folder");
-    for (std::size_t i = 0; i < recipe.plugin_folders.size(); ++i) {
+    const auto& folders = keys.texts("plugin_folders");
+    for (std::size_t i = 0; i < folders.size(); ++i) {
       try {
-        catalog_.add_folder(recipe.plugin_folders[i]);
+        if (folders[i].empty()) throw Error(Fault::usage, "an empty path; name a folder");
+        recipe.plugin_folders.push_back(std::filesystem::absolute(folders[i]).lexically_normal().string());
+        catalog_.add_folder(recipe.plugin_folders.back());
       } catch (const Error& error) {
         diagnostics_.add(root_.value("plugin_folders")->items[i].position, error.what(), error.fault());
       }

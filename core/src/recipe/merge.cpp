@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "blip3u/utf8.h"
 #include "recipe/diagnostics.h"
 #include "recipe/node.h"
 
@@ -16,24 +17,6 @@ namespace blip3u {
 namespace {
 
 constexpr std::size_t largest_file = 1 << 20;  // bytes; recipes have a few thousand
-
-/// The offset of the first byte that is not UTF-8 text, or npos.
-std::size_t first_not_text(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xC2 && lead < 0xE0 ? 2
-                               : (lead & 0xF0) == 0xE0       ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                             : 0;
-    if (lead == 0 || length == 0 || i + length > bytes.size()) return i;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(bytes[i + k]) & 0xC0) != 0x80) return i;
-    }
-    i += length;
-  }
-  return std::string_view::npos;
-}
 
 /// Fills `text`; returns what is wrong, or nothing.
 std::string read_recipe_file(const std::filesystem::path& file, std::string& text) {
@@ -49,7 +32,7 @@ std::string read_recipe_file(const std::filesystem::path& file, std::string& tex
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > largest_file) return "is larger than 1 MiB; this is no recipe";
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
-  if (const auto offset = first_not_text(text); offset != std::string_view::npos) {
+  if (const auto offset = first_not_utf8(text); offset != std::string_view::npos) {
     return fmt::format("not YAML: byte {} is not UTF-8 text", offset);
   }
   return {};

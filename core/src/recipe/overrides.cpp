@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "blip3u/utf8.h"
 #include "recipe/diagnostics.h"
 #include "recipe/node.h"
 
@@ -95,8 +96,9 @@ void apply(Node& root, Override change, Diagnostics& diagnostics) {
                         fmt::format("`{}` is a single value, so nothing in it can be set", joined(change.path, depth)));
         return;
       }
-      if (last && segment == "plugin" && change.value.is(Node::Type::scalar) &&
-          plain_component_name(node->text_of("plugin")) != plain_component_name(change.value.text)) {
+      const std::string_view plugin = node->text_of("plugin");
+      if (last && segment == "plugin" && change.value.is(Node::Type::scalar) && !plugin.empty() &&
+          plain_component_name(plugin) != plain_component_name(change.value.text)) {
         *node = empty_map(change.position);  // no parameter of the old component survives
         if (owner) owner->position = change.position;
       }
@@ -126,7 +128,9 @@ void apply_overrides(Node& root, const std::vector<std::string>& overrides, Diag
     const auto equals = text.find('=');
     std::vector<std::string> path = split_path(std::string_view(text).substr(0, equals));
     const bool hole = std::any_of(path.begin(), path.end(), [](const std::string& part) { return part.empty(); });
-    if (equals == std::string::npos || hole) {
+    if (first_not_utf8(text) != std::string::npos) {
+      diagnostics.add(position, "is not UTF-8 text; write it in UTF-8");
+    } else if (equals == std::string::npos || hole) {
       diagnostics.add(position, "an override is written path.to.key=value, e.g. training.encoder.steps=100");
     } else if (path.front() == "base") {
       diagnostics.add(position, "`base` cannot be overridden; name the other recipe file instead");

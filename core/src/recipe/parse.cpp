@@ -8,6 +8,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "blip3u/utf8.h"
 #include "recipe/diagnostics.h"
 #include "recipe/node.h"
 
@@ -33,8 +34,8 @@ class TreeBuilder : public YAML::EventHandler {
     const auto index = std::min(static_cast<std::size_t>(std::max(mark.line, 0)), last);
     const std::string& line = source_->lines[index];
     const auto bytes = std::min(static_cast<std::size_t>(std::max(mark.column, 0)), line.size());
-    const auto before = std::count_if(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(bytes),
-                                      [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
+    const auto before =
+        std::count_if(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(bytes), begins_character);
     return {source_, static_cast<int>(index) + 1, static_cast<int>(before) + 1};
   }
 

@@ -154,8 +154,7 @@ std::vector<Stage> check_stages(const Node& list, const Node* pipeline, Diagnost
     const Node* name = node.value("name");
     if (!name || !name->is(Node::Type::scalar)) continue;
     if (!is_plain_name(name->text)) {
-      diagnostics.add(name->position,
-                      fmt::format("`name` must be letters, digits, - and _, is {}", in_ticks(name->text)));
+      diagnostics.add(name->position, fmt::format("`name` must be {}, is {}", plain_name_form, in_ticks(name->text)));
     } else if (const auto [first, fresh] = names.emplace(name->text, name->position); !fresh) {
       diagnostics.add(name->position,
                       fmt::format("a second stage named {}; give each its own name", in_ticks(name->text)));

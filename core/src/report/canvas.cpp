@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "blip3u/utf8.h"
 
 namespace blip3u {
 
@@ -38,11 +39,9 @@ void Canvas::text(double x, double baseline, const std::string& text, Align alig
 std::string Canvas::fitted(const std::string& text, double width) const {
   std::string result = text;
   while (!result.empty() && text_width(result == text ? text : result + "…") > width) {
-    do {  // whole characters of UTF-8
-      result.pop_back();
-    } while (!result.empty() && (static_cast<unsigned char>(result.back()) & 0x80) != 0 &&
-             (static_cast<unsigned char>(result.back()) & 0xC0) != 0xC0);
-    if (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0) == 0xC0) result.pop_back();
+    std::size_t end = result.size() - 1;
+    while (end > 0 && !begins_character(result[end])) --end;
+    result.resize(end);
   }
   return result == text ? text : result + "…";
 }

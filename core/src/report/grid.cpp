@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "blip3u/error.h"
+#include "blip3u/image.h"
 #include "io/files.h"
+#include "io/say.h"
 #include "report/canvas.h"
 
 namespace blip3u {
@@ -16,6 +18,7 @@ namespace blip3u {
 namespace {
 
 constexpr int gap = 14, narrowest = 96, line_height = 15, label_height = 2 * line_height + 6;
+constexpr int highest = 32767;  // pixels, of any Cairo surface
 
 void check_cells(const std::vector<GridCell>& cells, int columns, int scale) {
   if (columns < 1 || scale < 1) throw Error("a grid needs at least one column and a scale of at least 1");
@@ -28,8 +31,7 @@ void check_cells(const std::vector<GridCell>& cells, int columns, int scale) {
 
 /// Draws one picture with hard pixel edges and a hairline around it.
 void draw_picture(Canvas& canvas, const Tensor& image, double x, double y, int scale) {
-  const Tensor bytes =
-      image.detach().to(at::kCPU, at::kFloat).clamp(-1, 1).add_(1).mul_(127.5).round_().to(at::kByte).contiguous();
+  const Tensor bytes = to_bytes(image).contiguous();
   const auto rows = static_cast<int>(bytes.size(1)), columns = static_cast<int>(bytes.size(2));
   const std::unique_ptr<cairo_surface_t, void (*)(cairo_surface_t*)> surface(
       cairo_image_surface_create(CAIRO_FORMAT_RGB24, columns, rows), cairo_surface_destroy);
@@ -79,9 +81,11 @@ std::string draw_grid(const std::vector<GridCell>& cells, int columns, int scale
     tallest = std::max(tallest, static_cast<int>(cell.image.size(1)) * scale);
     widest = std::max(widest, static_cast<int>(cell.image.size(2)) * scale);
   }
-  const int count = static_cast<int>(cells.size());
-  const int shown_columns = std::clamp(count, 1, columns), rows = (count + columns - 1) / columns;
   const int cell_width = std::max(widest, narrowest), cell_height = tallest + label_height;
+  const int given = static_cast<int>(cells.size());
+  const int rows = std::min((given + columns - 1) / columns, (highest - gap) / (cell_height + gap));
+  const int count = std::min(given, rows * columns), shown_columns = std::clamp(count, 1, columns);
+  if (count < given) say(fmt::format("a sheet of pictures shows only the first {} of {}", count, given));
   Canvas canvas(gap + shown_columns * (cell_width + gap), gap + rows * (cell_height + gap));
   canvas.font(12);
   for (int i = 0; i < count; ++i) {

@@ -16,7 +16,8 @@ struct GridCell {
   bool good = true;   ///< false: the label is red
 };
 
-/// A PNG with the pictures in rows, each pixel enlarged to scale x scale.
+/// A PNG with the pictures in rows, each pixel enlarged to scale x scale. Says so if the last rows are left out because
+/// the sheet would be higher than Cairo can draw.
 BLIP3U_API std::string draw_grid(const std::vector<GridCell>& cells, int columns, int scale);
 BLIP3U_API void draw_grid(const std::filesystem::path& path, const std::vector<GridCell>& cells, int columns,
                           int scale);

@@ -1,5 +1,6 @@
 #include "training/objectives.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -20,6 +21,12 @@ class Common : public StageObjective {
  public:
   Common(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset)
       : stage_(stage), seed_(seed), pipeline_(pipeline), dataset_(dataset) {}
+
+  void after_step(std::int64_t step) override {
+    if (std::ranges::find(stage_.train, "encoder") == stage_.train.end()) return;
+    Generator generator = noise(step, "after step");
+    pipeline_.encoder().after_step(generator);
+  }
 
  protected:
   std::vector<std::int64_t> indices(std::int64_t size, std::int64_t step) {
@@ -55,11 +62,6 @@ class EncoderObjective final : public Common {
     }
     Generator generator = noise(step);
     return pipeline_.encoder().loss({images(which), pad_texts(captions, pipeline_.device())}, generator);
-  }
-
-  void after_step(std::int64_t step) override {
-    Generator generator = noise(step, "after step");
-    pipeline_.encoder().after_step(generator);
   }
 };
 
@@ -149,7 +151,8 @@ class GenerateObjective final : public Common {
     }
     if (features.all().x.defined() && !features.all().codes.defined()) {
       const at::NoGradGuard no_grad;
-      const Tensor flat = features.rows(usable_).x.flatten(0, 1);  // held-out pictures lend nothing to generation
+      // Held-out pictures lend nothing to generation.
+      const Tensor flat = features.all().x.index_select(0, at::tensor(usable_, at::kLong)).flatten(0, 1);
       FeatureScale& scale = pipeline.feature_scale();
       scale.mean.copy_(flat.mean(0));
       scale.deviation.copy_(flat.std(0, /*unbiased=*/false).clamp_min(1e-6));

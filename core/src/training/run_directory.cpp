@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "blip3u/image.h"
 #include "io/array_cache.h"
 #include "io/files.h"
 #include "io/hash.h"
@@ -28,7 +29,10 @@ json read_json(const fs::path& file) {
   return value;
 }
 
-void write_json(const fs::path& file, const json& value) { write_atomically(file, value.dump(2) + "\n"); }
+// A command line need not be UTF-8.
+void write_json(const fs::path& file, const json& value) {
+  write_atomically(file, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+}
 
 // The mean over windows of a hundredth of the stage, so that the trend shows.
 std::vector<double> smooth(const std::vector<double>& values, std::vector<double>& places) {
@@ -97,6 +101,8 @@ fs::path RunDirectory::result_file(const std::string& task) const {
   return path_ / "evaluation" / (short_name(task) + ".json");
 }
 
+bool RunDirectory::has_metrics() const { return fs::exists(path_ / "metrics.json"); }
+
 bool RunDirectory::has_result(const std::string& task) const { return fs::exists(result_file(task)); }
 
 void RunDirectory::write_result(const std::string& task, const TaskResult& result) const {
@@ -113,7 +119,10 @@ void RunDirectory::write_result(const std::string& task, const TaskResult& resul
   if (!result.items.empty()) write_atomically(path_ / "items" / (short_name(task) + ".jsonl"), lines);
   if (!result.images.empty()) {
     std::vector<GridCell> cells;
-    for (const LabelledImage& image : result.images) cells.push_back({image.image, image.label, image.good});
+    for (const LabelledImage& image : result.images) {
+      const bool large = image.image.size(1) > 256;  // too much for a sheet of hundreds
+      cells.push_back({large ? resize_image(image.image, 256) : image.image, image.label, image.good});
+    }
     draw_grid(path_ / (short_name(task) + ".png"), cells, 12, 2);
   }
   json scores = json::array();
@@ -134,6 +143,8 @@ void RunDirectory::write_result(const std::string& task, const TaskResult& resul
 void RunDirectory::write_inapplicable(const std::string& task, const std::string& reason) const {
   write_json(result_file(task), {{"task", task}, {"status", "not applicable"}, {"reason", reason}});
 }
+
+void RunDirectory::forget_results() const { fs::remove_all(path_ / "evaluation"); }
 
 void RunDirectory::write_metrics(const Recipe& recipe, const json& stages) const {
   json tasks = json::array();

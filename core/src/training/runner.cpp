@@ -11,11 +11,13 @@
 
 #include "blip3u/dataset.h"
 #include "blip3u/error.h"
+#include "blip3u/utf8.h"
 #include "io/files.h"
 #include "io/hash.h"
 #include "io/interrupt.h"
 #include "io/lock.h"
 #include "io/progress.h"
+#include "io/say.h"
 #include "pipeline/create.h"
 #include "pipeline/device.h"
 #include "pipeline/open_run.h"
@@ -36,11 +38,21 @@ namespace {
 
 std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
-
 std::unique_ptr<Dataset> open_dataset(const Recipe& recipe) {
   const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
   return create_component<Dataset>(recipe.data.entry, recipe.data.name, recipe.data.parameters, context);
+}
+
+void check_texts(const Dataset& dataset) {
+  for (const Split split : {Split::train, Split::test}) {
+    for (std::int64_t i = 0; i < dataset.size(split); ++i) {
+      const Example& example = dataset.example(split, i);
+      std::string all = example.id + example.caption;
+      for (const Question& question : example.questions) all += question.text + question.answer;
+      if (first_not_utf8(all) == std::string::npos) continue;
+      throw Error(fmt::format("data: the name or a text of '{}' is not UTF-8; convert it", example.id));
+    }
+  }
 }
 
 std::unique_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const Dataset& dataset) {
@@ -127,22 +139,12 @@ class Run {
         shared_(options.directory ? *options.directory : recipe.output) {}
 
   fs::path run() {
-    const json before = directory_.manifest();
-    if (before.contains("hash") && before["hash"] != recipe_.hash) {
-      throw Error(Fault::usage, fmt::format("{}: holds the run of another recipe or of other plugins; name another "
-                                            "folder, or delete this one",
-                                            directory_.path().string()));
-    }
-    const bool wanted_done =
-        before.value("status", "") == "complete" && (before.value("evaluated", false) || !options_.evaluate);
-    if (wanted_done) {
-      say(fmt::format("{}: already complete", directory_.path().string()));
-      if (!fs::exists(directory_.path() / "report.html")) write_report();  // killed just before it was written
-      return directory_.path();
-    }
+    if (is_complete(manifest_of_this_recipe())) return already_complete();
     const at::Device device = open_device(recipe_.device);
     create_folder(directory_.path());
     const FileLock lock(directory_.path() / ".lock");
+    const json before = manifest_of_this_recipe();  // again: another process may have been at work here
+    if (is_complete(before)) return already_complete();
     begin(before, device);
     try {
       train_and_evaluate(device);
@@ -159,6 +161,25 @@ class Run {
   }
 
  private:
+  json manifest_of_this_recipe() const {
+    json manifest = directory_.manifest();
+    if (!manifest.contains("hash") || manifest["hash"] == recipe_.hash) return manifest;
+    throw Error(Fault::usage, fmt::format("{}: holds the run of another recipe or of other plugins; name another "
+                                          "folder, or delete this one",
+                                          directory_.path().string()));
+  }
+
+  bool is_complete(const json& manifest) const {
+    return manifest.value("status", "") == "complete" && (manifest.value("evaluated", false) || !options_.evaluate) &&
+           directory_.has_metrics();
+  }
+
+  fs::path already_complete() const {
+    say(fmt::format("{}: already complete", directory_.path().string()));
+    if (!fs::exists(directory_.path() / "report.html")) write_report();  // killed just before it was written
+    return directory_.path();
+  }
+
   void write_report() const {
     if (options_.evaluate && options_.write_report) options_.write_report(directory_.path());
   }
@@ -179,6 +200,7 @@ class Run {
                  {"seed", recipe_.seed},
                  {"started", before.value("started", utc_now())},
                  {"seconds", before.value("seconds", json::object())},
+                 {"key", before.value("key", "")},
                  {"plugins", json::array()}};
     const auto add = [&](const ComponentChoice& choice) {
       manifest_["plugins"].push_back({{"name", choice.name},
@@ -206,9 +228,16 @@ class Run {
 
   void train_and_evaluate(at::Device device) {
     const auto dataset = open_dataset(recipe_);
+    check_texts(*dataset);
+    if (options_.evaluate && !recipe_.evaluation.empty() && dataset->size(Split::test) > 0) {
+      dataset->image(Split::test, 0);  // a store reads all: a bad picture shows before the training
+    }
     auto tokenizer = fitted_tokenizer(recipe_, *dataset);
     directory_.write_texts(*tokenizer, dataset->classes());
     StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize(), device.str());
+    if (manifest_["key"] != keys.run()) directory_.forget_results();  // of other data, another device or program
+    manifest_["key"] = keys.run();
+    directory_.write_manifest(manifest_);
     for (const Stage& stage : recipe_.stages) check_stage_data(stage, *dataset);
     Pipeline pipeline(recipe_, std::move(tokenizer), device);
     if (options_.evaluate) announce_inapplicable(pipeline, *dataset);

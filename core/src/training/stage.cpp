@@ -143,13 +143,23 @@ class Trainer {
     optimizer_.step(step);
     objective_->after_step(step);
     const double value = total.item<double>();
-    if (!std::isfinite(value)) {
-      throw Error(fmt::format("stage `{}`, step {}: the loss is {}; lower training.{}.learning_rate", stage_.name, step,
-                              value, stage_.name));
-    }
+    if (!std::isfinite(value)) throw diverged(step, fmt::format("the loss is {}", value));
     for (const auto& [name, tensor] : values) record_.losses[name].push_back(tensor.item<double>());
     record_.losses["total"].push_back(value);
     return value;
+  }
+
+  Error diverged(std::int64_t step, const std::string& what) const {
+    return Error(
+        fmt::format("stage `{}`, step {}: {}; lower training.{}.learning_rate", stage_.name, step, what, stage_.name));
+  }
+
+  /// What the last step did to the weights no loss has told.
+  void check_finite() const {
+    for (const NamedTensor& weight : trained_weights()) {
+      if (weight.value.isfinite().all().item<bool>()) continue;
+      throw diverged(stage_.steps - 1, fmt::format("the weight {} is no longer finite", weight.name));
+    }
   }
 
   /// The recipe's weight of one loss of the component that the objective takes its losses from.
@@ -195,6 +205,7 @@ class Trainer {
   }
 
   void save_weights() {
+    check_finite();
     std::vector<NamedTensor> tensors = series_tensors(record_);
     for (const std::string& role : stage_.train) {
       for (const NamedTensor& tensor : pipeline_.saved_tensors(role)) {

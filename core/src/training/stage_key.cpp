@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "io/hash.h"
+#include "recipe/check.h"
 
 namespace blip3u {
 
@@ -15,21 +16,11 @@ constexpr std::size_t key_length = 16;
 /// older program is taken for one of this.
 constexpr int training_version = 2;
 
-std::string describe(const ParameterValue& value) {
-  return std::visit(
-      [](const auto& held) -> std::string {
-        if constexpr (std::is_same_v<std::decay_t<decltype(held)>, std::vector<std::string>>) {
-          return fmt::format("[{}]", fmt::join(held, ", "));
-        } else {
-          return fmt::format("{}", held);  // numbers print in the shortest form that reads back exactly
-        }
-      },
-      value);
-}
-
 std::string describe(const ComponentChoice& choice) {
   std::string text = fmt::format("{} {} {}", kind_name(choice.kind), choice.name, choice.entry.library_hash);
-  for (const auto& [name, value] : choice.parameters.values()) text += fmt::format("\n  {}: {}", name, describe(value));
+  for (const auto& [name, value] : choice.parameters.values()) {
+    text += fmt::format("\n  {}: {}", name, yaml_text(value));
+  }
   for (const auto& [name, weight] : choice.loss_weights) text += fmt::format("\n  weight of {}: {}", name, weight);
   return text;
 }
@@ -62,9 +53,9 @@ std::vector<const ComponentChoice*> components_of(Objective objective, const Pip
 StageKeys::StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary,
                      const std::string& device)
     : recipe_(recipe),
-      common_(fmt::format("{} {}\nseed {}\ndevice {}\ndata {} {}\ntokenizer {} {} {}", BLIP3U_BUILD_STAMP,
+      common_(fmt::format("{} {}\nseed {}\ndevice {}\ndata {} {}\n{}\nvocabulary {}", BLIP3U_BUILD_STAMP,
                           training_version, recipe.seed, device, recipe.data.entry.library_hash, data_fingerprint,
-                          recipe.tokenizer.name, recipe.tokenizer.entry.library_hash, sha256_text(vocabulary))) {}
+                          describe(recipe.tokenizer), sha256_text(vocabulary))) {}
 
 std::string StageKeys::after(const std::string& role) const {
   const auto found = trained_by_.find(role);
@@ -81,6 +72,13 @@ std::string StageKeys::next(const Stage& stage) {
   const std::string key = sha256_text(text).substr(0, key_length);
   for (const std::string& role : stage.train) trained_by_[role] = key;
   return key;
+}
+
+std::string StageKeys::run() const {
+  StageKeys ahead = *this;
+  std::string text = common_;
+  for (const Stage& stage : recipe_.stages) text += "\n" + ahead.next(stage);
+  return sha256_text(text).substr(0, key_length);
 }
 
 std::string StageKeys::features() const {

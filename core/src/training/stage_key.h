@@ -18,6 +18,9 @@ class BLIP3U_API StageKeys {
 
   std::string next(const Stage& stage);
 
+  /// What decides the results of the whole run.
+  std::string run() const;
+
   /// What decides the encoder's features after the stages asked for so far.
   std::string features() const;
 

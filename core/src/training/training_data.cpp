@@ -42,8 +42,12 @@ FeatureTable::FeatureTable(Encoder& encoder, const Dataset& dataset, at::Device 
                            const std::filesystem::path& cache_folder, const std::string& key)
     : device_(device) {
   ArrayCache cache(cache_folder);
-  if (auto stored = cache.load(key)) {
-    features_.x = *stored;
+  const bool coded = encoder.layout().codebook > 0;
+  const std::string codes_key = key + "-codes";
+  const auto stored = cache.load(key), stored_codes = coded ? cache.load(codes_key) : std::nullopt;
+  if (stored && (stored_codes || !coded)) {
+    if (stored->numel() > 0) features_.x = *stored;
+    if (coded) features_.codes = *stored_codes;
     return;
   }
   const at::NoGradGuard no_grad;
@@ -61,11 +65,11 @@ FeatureTable::FeatureTable(Encoder& encoder, const Dataset& dataset, at::Device 
   }
   progress.finish("");
   if (!values.empty()) features_.x = at::cat(values).contiguous();
-  if (!codes.empty()) {
+  if (coded) {
     features_.codes = at::cat(codes).contiguous();
-  } else {
-    cache.save(key, features_.x);
+    cache.save(codes_key, features_.codes);
   }
+  cache.save(key, features_.x.defined() ? features_.x : at::empty({0}));  // codes need no embedding
 }
 
 Visual FeatureTable::rows(const std::vector<std::int64_t>& indices) const {
