@@ -1,5 +1,6 @@
 // The blip3u program: reads the command line, runs one verb, and turns whatever goes wrong into one message and an exit
 // code. Results go to standard output, everything else to standard error.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -54,6 +55,7 @@ int run_action(const blip3u::Program& program) {
   try {
     const int code = program.action();
     if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+      if (errno == EPIPE) return static_cast<int>(Fault::runtime);  // its reader has seen enough
       return fail(Fault::runtime, "standard output: cannot be written; is the disk full?");
     }
     return blip3u::interrupted() ? blip3u::interrupted_exit_code : code;
@@ -81,6 +83,7 @@ int run_action(const blip3u::Program& program) {
 int main(int argc, char** argv) {
   blip3u::install_interrupt_handler();
   std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error of the write, which has a message
+  std::signal(SIGPIPE, SIG_IGN);  // training goes on when nobody reads its progress any more
   blip3u::Program program;
   program.arguments.assign(argv, argv + argc);
 
@@ -88,6 +91,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "blip3u " BLIP3U_VERSION " (" BLIP3U_BUILD_STAMP ")");
   app.add_option("--plugins", program.plugin_folders, "Folder with more plugin libraries; may be repeated")
       ->type_name("DIR")
+      ->check([](const std::string& folder) { return folder.empty() ? "an empty path; name a folder" : std::string(); })
       ->allow_extra_args(false);
   app.require_subcommand(1);
   app.fallthrough();  // inherited: --plugins may come after the verb

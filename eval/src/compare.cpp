@@ -14,6 +14,7 @@
 
 #include "blip3u/error.h"
 #include "eval/records.h"
+#include "training/run_directory.h"
 
 namespace blip3u::eval {
 
@@ -44,7 +45,8 @@ void flatten(const YAML::Node& node, const std::string& path, Settings& settings
 }
 
 /// What makes results differ: everything but the seed, what the run is called, where it ran and where its plugins lay.
-Settings read_settings(const fs::path& run, std::string& name, std::string& seed) {
+/// And the builds of its plugins, which no title can show.
+Settings read_settings(const fs::path& run, std::string& name, std::string& seed, std::string& plugins) {
   const auto file = run / "resolved.yaml";
   Settings settings;
   try {
@@ -56,12 +58,16 @@ Settings read_settings(const fs::path& run, std::string& name, std::string& seed
   name = settings["name"];
   seed = settings["seed"];
   for (const char* key : {"name", "seed", "output", "device", "plugin_folders"}) settings.erase(key);
+  for (const auto& plugin : RunDirectory(run).manifest().value("plugins", nlohmann::json::array())) {
+    plugins += plugin.value("name", "") + ' ' + plugin.value("sha256", "") + '\n';
+  }
   return settings;
 }
 
 /// Runs that differ in nothing but the seed.
 struct Column {
   Settings settings;
+  std::string plugins;
   std::string title;
   std::set<std::string> seeds;
   std::vector<std::map<std::string, Score>> runs;
@@ -144,8 +150,8 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
   std::vector<Column> columns;
   std::vector<std::string> names, references;  // of scores, as they first appear
   for (const auto& run : runs) {
-    std::string name, seed;
-    auto settings = read_settings(run, name, seed);
+    std::string name, seed, plugins;
+    auto settings = read_settings(run, name, seed, plugins);
     std::map<std::string, Score> scores;
     for (const auto& task : read_task_records(run)) {
       for (const auto& score : task.scores) {
@@ -155,12 +161,17 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
       }
     }
     auto column = std::ranges::find_if(columns, [&](const Column& known) {
-      return known.settings == settings && !known.seeds.contains(seed);  // of one seed again: plugins built anew
+      return known.settings == settings && known.plugins == plugins && !known.seeds.contains(seed);
     });
     if (column == columns.end()) {
       auto title = columns.empty() ? name : difference(columns.front().settings, settings);
-      if (title.empty()) title = run.string();
-      columns.push_back({.settings = std::move(settings), .title = std::move(title), .seeds = {}, .runs = {}});
+      const bool taken = std::ranges::find(columns, title, &Column::title) != columns.end();
+      if (title.empty() || taken) title = run.string();
+      columns.push_back({.settings = std::move(settings),
+                         .plugins = std::move(plugins),
+                         .title = std::move(title),
+                         .seeds = {},
+                         .runs = {}});
       column = columns.end() - 1;
     }
     column->seeds.insert(seed);

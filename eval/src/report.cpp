@@ -235,8 +235,9 @@ void write_report(const fs::path& run_directory) {
     write_atomically(run_directory / "report.html",
                      html::page("BLIP3-U: " + manifest.value("name", std::string("run")), body));
   } catch (const json::exception& error) {
-    throw Error(fmt::format("{}: manifest.json, metrics.json or an item is damaged: {}; run the recipe again",
-                            run_directory.string(), error.what()));
+    throw Error(
+        fmt::format("{}: manifest.json, metrics.json or an item is damaged: {}; delete it and run the recipe again",
+                    run_directory.string(), error.what()));
   }
 }
 

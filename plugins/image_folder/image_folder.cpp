@@ -138,10 +138,14 @@ std::vector<Entry> read_list(const fs::path& folder) {
 std::vector<Entry> read_text_files(const fs::path& folder) {
   std::vector<fs::path> pictures;
   std::set<fs::path> texts;
-  for (const auto& file : fs::recursive_directory_iterator(folder)) {
-    if (!file.is_regular_file()) continue;
-    if (is_picture(file.path())) pictures.push_back(file.path());
-    if (file.path().extension() == ".txt") texts.insert(file.path());
+  std::error_code failure;  // not an exception, which would not name the folder
+  for (fs::recursive_directory_iterator file(folder, failure), end; file != end; file.increment(failure)) {
+    if (!file->is_regular_file()) continue;
+    if (is_picture(file->path())) pictures.push_back(file->path());
+    if (file->path().extension() == ".txt") texts.insert(file->path());
+  }
+  if (failure) {
+    throw error("{}: {}; make it and the folders in it readable", folder.string(), failure.message());
   }
   std::ranges::sort(pictures);
   std::set<fs::path> used;

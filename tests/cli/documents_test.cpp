@@ -89,7 +89,7 @@ TEST(Documents, ComponentsAreAsTheProgramPrintsThem) {
   const Outcome printed = call({"plugins", "inspect", "--markdown"}, fs::current_path());
   ASSERT_EQ(printed.code, 0) << printed.err;
   const std::string document = read_text(source / "recipes/COMPONENTS.md");
-  EXPECT_TRUE(document.ends_with(printed.out))
+  EXPECT_EQ(document.substr(document.find("\n## ") + 1), printed.out.substr(printed.out.find("## ")))
       << "recipes/COMPONENTS.md is out of date; its head says how it is made anew";
 }
 

@@ -134,11 +134,19 @@ TEST_F(Plugins, MoreFoldersByOption) {
 }
 
 TEST_F(Plugins, VerifyNamesTheCheckInWhichALibraryCrashes) {
-  const Outcome outcome = plugins({"verify", BLIP3U_BUILD_DIR "/mutants/mutant_crashes.so"});
-  EXPECT_EQ(outcome.code, 3);
-  EXPECT_EQ(outcome.err,
-            "its last words\nblip3u: tokenizer mutant_crashes/aborts crashed in the check `round_trip`; run the same "
-            "command in a debugger\n");
+  const auto expect_named = [&](const std::string& component, const std::string& last_words = {}) {
+    const Outcome outcome =
+        plugins({"verify", BLIP3U_BUILD_DIR "/mutants/mutant_crashes.so", "--component", component});
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_EQ(outcome.err, last_words + "blip3u: tokenizer mutant_crashes/" + component +
+                               " crashed in the check `round_trip`, or ended the program; run the same command in a "
+                               "debugger\n");
+  };
+  expect_named("aborts", "its last words\n");
+  expect_named("exits");
+#ifndef __SANITIZE_ADDRESS__  // which has a handler of its own
+  expect_named("recurses");
+#endif
 }
 
 TEST_F(Plugins, VerifyShowsItsResultsEvenIfTheyCannotBeWritten) {

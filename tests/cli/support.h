@@ -39,7 +39,7 @@ inline pid_t start(const std::vector<std::string>& arguments, const std::filesys
   const pid_t child = fork();
   if (child != 0) return child;
   // What this process ignores the program would ignore too, whether or not it says so itself.
-  for (const int number : {SIGXFSZ, SIGINT}) signal(number, SIG_DFL);
+  for (const int number : {SIGXFSZ, SIGPIPE, SIGINT}) signal(number, SIG_DFL);
   const auto redirect = [](const std::filesystem::path& file, int to) {
     dup2(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), to);
   };

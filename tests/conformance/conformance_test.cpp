@@ -53,9 +53,24 @@ TEST_P(Shipped, Conforms) {
       folder.write(fmt::format("{}.txt", i), fmt::format("picture {}", i));
     }
     options.settings = {"image_folder.path=" + folder.path().string(), "image_folder.image_size=16"};
+  } else if (GetParam() == "easy_vqa") {
+    for (const std::string split : {"train", "test"}) {
+      auto questions = nlohmann::json::array();
+      for (int i = 0; i < 8; ++i) {
+        const std::string colour = i % 2 ? "red" : "blue";
+        questions.push_back({"what color is the triangle?", colour, i});
+        const auto image = folder.write(fmt::format("easy_vqa/data/{}/images/{}.png", split, i), "");
+        write_png(image, at::full({3, 64, 64}, 0.1 * i));
+      }
+      folder.write("easy_vqa/data/" + split + "/questions.json", questions.dump());
+    }
+    options.settings = {"easy_vqa.path=" + folder.path().string(), "easy_vqa.held_out=red triangle"};
   }
   const auto checks = verify_shipped(GetParam(), options);
   EXPECT_TRUE(conforms(checks)) << to_text(checks, /*verbose=*/true);
+  for (const Check& check : checks) {
+    if (check.name == "create_destroy") EXPECT_EQ(check.outcome, Outcome::passed) << check.component;
+  }
   double seconds = 0;
   for (const Check& check : checks) seconds += check.seconds;
   RecordProperty("seconds", fmt::format("{:.1f}", seconds));

@@ -11,11 +11,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "../temporary_folder.h"
 #include "blip3u/dataset.h"
 #include "blip3u/image.h"
+#include "components.h"
 #include "eval/shapes.h"
-#include "support.h"
+#include "message_of.h"
+#include "temporary_folder.h"
 
 namespace blip3u {
 namespace {
@@ -44,7 +45,7 @@ class EasyVqaFolder : public testing::Test {
     write_png(file, at::full({3, 64, 64}, 0.5 * image - 0.5));
   }
 
-  std::unique_ptr<Dataset> open(Changes changes = {}) {
+  std::unique_ptr<Dataset> open(Overrides changes = {}) {
     changes.emplace("path", folder_.path().string());
     changes.emplace("fetch", false);
     return make<Dataset>(Kind::dataset, "easy_vqa", changes);

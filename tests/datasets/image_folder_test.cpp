@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "../temporary_folder.h"
 #include "blip3u/dataset.h"
 #include "blip3u/image.h"
-#include "support.h"
+#include "components.h"
+#include "message_of.h"
+#include "temporary_folder.h"
 
 namespace blip3u {
 namespace {
@@ -28,14 +29,14 @@ class ImageFolder : public testing::Test {
     write_png(file, at::full({3, 10, 12}, value));
   }
 
-  std::unique_ptr<Dataset> open(Changes changes = {}) {
+  std::unique_ptr<Dataset> open(Overrides changes = {}) {
     changes.emplace("path", folder_.path().string());
     changes.emplace("test_share", 0.0);
     return make<Dataset>(Kind::dataset, "image_folder", changes);
   }
 
   /// What opening the folder is refused with, which always says how to mend it.
-  std::string failure(const Changes& changes = {}) {
+  std::string failure(const Overrides& changes = {}) {
     const std::string message = message_of([&] { open(changes); });
     EXPECT_THAT(message, HasSubstr("; "));
     return message;

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "blip3u/tokenizer.h"
-#include "support.h"
+#include "components.h"
+#include "message_of.h"
 
 namespace blip3u {
 namespace {
@@ -17,7 +18,7 @@ using testing::HasSubstr;
 
 constexpr std::int64_t padding = 0, unknown = 3;  // as the vocabulary of this tokenizer begins
 
-std::unique_ptr<Tokenizer> words(const Changes& changes = {}) {
+std::unique_ptr<Tokenizer> words(const Overrides& changes = {}) {
   return make<Tokenizer>(Kind::tokenizer, "words", changes);
 }
 

@@ -7,7 +7,12 @@
 #include <thread>
 
 #include "end_to_end/support.h"
+#include "io/interrupt.h"
 #include "io/lock.h"
+#include "pipeline/create.h"
+#include "pipeline/pipeline.h"
+#include "recipe/recipe.h"
+#include "registry/registry.h"
 
 namespace blip3u::testing {
 namespace {
@@ -123,13 +128,27 @@ TEST_F(Interruption, CtrlCInGenerateLeavesNoPicture) {
   expect_nothing_half_written();
 }
 
-TEST_F(Interruption, CtrlCEndsASamplingBetweenItsSteps) {
-  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
-  const pid_t child = start_until_said(
-      {"generate", "--prompt", "a white square", "--output_path", "x.png", "--steps", "10000"}, "the latest run");
-  kill(child, SIGINT);
-  EXPECT_EQ(exit_code(child), 130);
-  EXPECT_FALSE(fs::exists(file("x.png")));
+TEST_F(Interruption, CtrlCIsHeardBetweenTheStepsOfASampling) {
+  Registry registry({BLIP3U_PLUGIN_FOLDER});
+  const Recipe recipe = load_recipe(file("tiny.yaml"), {}, registry);
+  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
+                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  tokenizer->fit({"a white square"});
+  Pipeline pipeline(recipe, std::move(tokenizer), at::kCPU);
+  const auto generate = [&] { return pipeline.generate({"a white square"}, {1}, {}); };
+  EXPECT_NO_THROW(generate());
+  EXPECT_EXIT(
+      {
+        install_interrupt_handler();
+        std::raise(SIGINT);
+        try {
+          generate();
+        } catch (const Interrupted&) {
+          std::_Exit(130);
+        }
+        std::_Exit(0);
+      },
+      ::testing::ExitedWithCode(130), "");
 }
 
 }  // namespace

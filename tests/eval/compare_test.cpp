@@ -49,6 +49,18 @@ TEST_F(Compare, GroupsSeedsAndNamesDifferences) {
   EXPECT_THAT(table, HasSubstr("training.encoder.steps=50"));
 }
 
+TEST_F(Compare, TakesNoOtherBuildForAnotherSeed) {
+  const auto built = [&](const std::string& name, int seed, const std::string& hash) {
+    const auto folder = run(name, recipe(seed, "flow_matching", 600), made_up_metrics(0.90));
+    folder_.write(name + "/manifest.json",
+                  R"({"plugins": [{"name": "gpt", "file": ")" + name + R"(.so", "sha256": ")" + hash + "\"}]}");
+    return folder;
+  };
+  const auto table = compare_runs({built("a", 1, "old"), built("b", 1, "new"), built("c", 2, "new")});
+  EXPECT_THAT(table, HasSubstr("| easy_vqa "));
+  EXPECT_THAT(table, HasSubstr("/b (2 seeds) "));
+}
+
 TEST_F(Compare, TakesNoSecondRunOfOneSeedForAnotherSeed) {
   const auto again = run("b", recipe(1, "flow_matching", 600), made_up_metrics(0.96));
   const auto table = compare_runs({run("a", recipe(1, "flow_matching", 600), made_up_metrics(0.90)), again});

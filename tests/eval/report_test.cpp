@@ -3,12 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <string>
 
-#include "blip3u/error.h"
 #include "blip3u/image.h"
+#include "io/files.h"
+#include "message_of.h"
 #include "run_folder.h"
 #include "shape_pictures.h"
 
@@ -17,11 +16,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 void fill(const TemporaryFolder& run) {
   run.write("metrics.json", made_up_metrics(0.95).dump());
@@ -51,7 +45,7 @@ TEST(Report, HoldsEverythingThatTheRunLeft) {
   const TemporaryFolder run("blip3u-report");
   fill(run);
   write_report(run.path());
-  const auto page = text_of(run.path() / "report.html");
+  const auto page = read_text(run.path() / "report.html");
   EXPECT_THAT(page, HasSubstr("generation/<wbr>seen"));
   EXPECT_THAT(page, HasSubstr("0.950"));
   EXPECT_THAT(page, HasSubstr("[0.930, 0.970]"));
@@ -69,7 +63,7 @@ TEST(Report, NeedsNothingFromOutsideAndRunsNoScript) {
   const TemporaryFolder run("blip3u-report-alone");
   fill(run);
   write_report(run.path());
-  const auto page = text_of(run.path() / "report.html");
+  const auto page = read_text(run.path() / "report.html");
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_THAT(page, Not(HasSubstr("http")));
   EXPECT_THAT(page, Not(HasSubstr("<link")));
@@ -80,7 +74,7 @@ TEST(Report, EmbedsPicturesWhole) {
   const TemporaryFolder run("blip3u-report-pictures");
   fill(run);
   write_report(run.path());
-  const auto page = text_of(run.path() / "report.html");
+  const auto page = read_text(run.path() / "report.html");
   const std::string mark = "base64,";
   const auto start = page.find(mark) + mark.size();
   const auto encoded = page.substr(start, page.find('"', start) - start);
@@ -98,19 +92,12 @@ TEST(Report, EmbedsPicturesWhole) {
     }
   }
   EXPECT_EQ(encoded.size() % 4, 0U);
-  EXPECT_EQ(bytes, text_of(run.path() / "generation.png"));
+  EXPECT_EQ(bytes, read_text(run.path() / "generation.png"));
 }
 
 TEST(Report, SaysWhichFileIsMissingOrDamaged) {
   const TemporaryFolder run("blip3u-report-bad");
-  const auto message = [&] {
-    try {
-      write_report(run.path());
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
+  const auto message = [&] { return message_of([&] { write_report(run.path()); }); };
   EXPECT_THAT(message(), HasSubstr("manifest.json"));
   fill(run);
   run.write("metrics.json", "{\"tasks\": [");

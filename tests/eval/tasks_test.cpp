@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +14,8 @@
 #include "blip3u/model.h"
 #include "blip3u/random.h"
 #include "blip3u/task.h"
+#include "components.h"
 #include "eval/shapes.h"
-#include "registry/registry.h"
 #include "shape_pictures.h"
 
 namespace blip3u::eval {
@@ -135,25 +134,13 @@ class Oracle : public Model {
   std::vector<std::uint64_t> generated_seeds;
 };
 
-using Changes = std::map<std::string, ParameterValue>;  // of parameters
-
-std::unique_ptr<Component> make_task(const std::string& name, const Changes& changes) {
-  static Registry registry({BLIP3U_PLUGIN_FOLDER});
-  const auto entry = registry.find(Kind::task, "tasks/" + name);
-  if (entry.component == nullptr) throw Error("no such task");
-  auto parameters = Parameters::defaults(entry.component->parameters);
-  for (const auto& [key, value] : changes) parameters.set(key, value);
-  return entry.component->create(parameters, {});
+TaskResult run(const std::string& name, Model& model, const Dataset& dataset, const Overrides& changes = {}) {
+  return make<Task>(Kind::task, "tasks/" + name, changes)
+      ->evaluate({.model = model, .dataset = dataset, .seed = 5, .progress = {}});
 }
 
-TaskResult run(const std::string& name, Model& model, const Dataset& dataset, const Changes& changes = {}) {
-  const auto component = make_task(name, changes);
-  return dynamic_cast<Task&>(*component).evaluate({.model = model, .dataset = dataset, .seed = 5, .progress = {}});
-}
-
-std::string missing(const std::string& name, const Dataset& dataset, const Changes& changes = {}) {
-  const auto component = make_task(name, changes);
-  return dynamic_cast<const Task&>(*component).missing_for(dataset);
+std::string missing(const std::string& name, const Dataset& dataset, const Overrides& changes = {}) {
+  return make<Task>(Kind::task, "tasks/" + name, changes)->missing_for(dataset);
 }
 
 const Score& score(const TaskResult& result, const std::string& name) {

@@ -1,4 +1,4 @@
-// A tokenizer that ends the process: `plugins verify` must still say where.
+// Tokenizers that end the process: `plugins verify` must still say where.
 #include <cstdlib>
 #include <iostream>
 
@@ -8,21 +8,41 @@
 namespace blip3u::mutants {
 namespace {
 
-class Crashes : public Tokenizer {
+class Silent : public Tokenizer {
  public:
-  Crashes(const Parameters&, const BuildContext&) {}
   std::string serialize() const override { return {}; }
   void restore(const std::string&) override {}
   std::int64_t vocabulary() const override { return 3; }
+  std::string decode(const std::vector<std::int64_t>&) const override { return {}; }
+};
+
+struct Aborts : Silent {
+  Aborts(const Parameters&, const BuildContext&) {}
   std::vector<std::int64_t> encode(std::string_view) const override {
     std::cerr << "its last words" << std::endl;
     std::abort();
   }
-  std::string decode(const std::vector<std::int64_t>&) const override { return {}; }
+};
+
+struct Exits : Silent {
+  Exits(const Parameters&, const BuildContext&) {}
+  std::vector<std::int64_t> encode(std::string_view) const override { std::exit(0); }
+};
+
+struct Recurses : Silent {
+  Recurses(const Parameters&, const BuildContext&) {}
+  std::vector<std::int64_t> encode(std::string_view text) const override {
+    if (text.size() > 1'000'000) return {};
+    auto ids = encode(text);
+    ids.push_back(0);  // so that the call stays one
+    return ids;
+  }
 };
 
 constexpr ComponentDescriptor components[] = {
-    {.kind = Kind::tokenizer, .name = "aborts", .summary = "Ends the process.", .create = create<Crashes>}};
+    {.kind = Kind::tokenizer, .name = "aborts", .summary = "Aborts the process.", .create = create<Aborts>},
+    {.kind = Kind::tokenizer, .name = "exits", .summary = "Exits as if all were well.", .create = create<Exits>},
+    {.kind = Kind::tokenizer, .name = "recurses", .summary = "Has no stack left.", .create = create<Recurses>}};
 
 }  // namespace
 }  // namespace blip3u::mutants

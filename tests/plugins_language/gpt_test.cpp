@@ -279,7 +279,7 @@ TEST(Gpt, RefusesParametersThatDoNotFit) {
   EXPECT_EQ(say({{"merge", std::int64_t{1}}}, 21), "");
 
   Wiring wiring;
-  descriptor(Kind::backbone, "gpt").check(parameters_of(descriptor(Kind::backbone, "gpt"), {}), wiring);
+  descriptor_of(Kind::backbone, "gpt").check(parameters_of(descriptor_of(Kind::backbone, "gpt"), {}), wiring);
   EXPECT_EQ(wiring.backbone_width, 128);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,44 +14,16 @@
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
 #include "blip3u/sampler.h"
-#include "pipeline/create.h"
-#include "registry/registry.h"
+#include "components.h"
 
 namespace blip3u::testing {
 
 /// The tensors here are so small that a second thread only costs time.
 inline const bool one_thread = (at::set_num_threads(1), true);
 
-using Overrides = std::map<std::string, ParameterValue>;
-
-inline const ComponentDescriptor& descriptor(Kind kind, const std::string& name) {
-  static Registry registry({BLIP3U_PLUGIN_FOLDER});
-  const auto* component = registry.find(kind, name).component;
-  if (!component) throw Error("no component " + name);
-  return *component;
-}
-
-inline Parameters parameters_of(const ComponentDescriptor& component, const Overrides& overrides) {
-  Parameters parameters = Parameters::defaults(component.parameters);
-  for (const auto& [name, value] : overrides) {
-    if (!parameters.values().contains(name)) throw Error("no parameter " + name);
-    parameters.set(name, value);
-  }
-  return parameters;
-}
-
-template <class Contract>
-std::unique_ptr<Contract> make(Kind kind, const std::string& name, const Overrides& overrides,
-                               const BuildContext& context = {}) {
-  const ComponentDescriptor& component = descriptor(kind, name);
-  CatalogEntry entry;
-  entry.component = &component;
-  return create_component<Contract>(entry, name, parameters_of(component, overrides), context);
-}
-
 /// What a component's check says, one line a problem: "parameter: message".
 inline std::string problems(Kind kind, const std::string& name, const Overrides& overrides, Wiring wiring) {
-  const ComponentDescriptor& component = descriptor(kind, name);
+  const ComponentDescriptor& component = descriptor_of(kind, name);
   component.check(parameters_of(component, overrides), wiring);
   std::string result;
   for (const auto& problem : wiring.problems) result += problem.parameter + ": " + problem.message + "\n";

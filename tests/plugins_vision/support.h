@@ -51,7 +51,7 @@ inline BuildContext encoder_context(const Choice& choice) {
   context.wiring.image_size = 16;
   context.vocabulary = 20;
   context.seed = 7;
-  const ComponentDescriptor& component = descriptor(Kind::encoder, choice.name);
+  const ComponentDescriptor& component = descriptor_of(Kind::encoder, choice.name);
   component.check(parameters_of(component, choice.overrides), context.wiring);
   if (!context.wiring.problems.empty()) throw Error(context.wiring.problems[0].message);
   return context;

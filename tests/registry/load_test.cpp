@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "io/files.h"
 #include "io/support.h"
 #include "registry/support.h"
 
@@ -65,7 +66,7 @@ TEST(Load, RefusesAnUnreadableLibrary) {
 
 TEST(Load, RefusesATruncatedLibraryAtAnyLength) {
   const TemporaryFolder folder("blip3u-registry-2");
-  const std::string whole = read_bytes(broken("sound"));
+  const std::string whole = read_text(broken("sound"));
   for (const std::size_t length :
        {std::size_t{4}, std::size_t{63}, std::size_t{64}, std::size_t{300}, whole.size() / 2, whole.size() - 1}) {
     expect_refused(folder.write("sound.so", whole.substr(0, length)), {"is truncated", std::to_string(length)},
@@ -75,7 +76,7 @@ TEST(Load, RefusesATruncatedLibraryAtAnyLength) {
 
 TEST(Load, RefusesAnObjectFileAndDamagedHeaders) {
   const TemporaryFolder folder("blip3u-registry-3");
-  std::string bytes = read_bytes(broken("sound"));
+  std::string bytes = read_text(broken("sound"));
   bytes[16] = 1;  // e_type: relocatable
   expect_refused(folder.write("sound.so", bytes), {"not a shared library"}, "shared library");
   bytes[16] = 3;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,11 +21,6 @@ inline std::filesystem::path add(const TemporaryFolder& folder, const std::files
   const auto target = folder.path() / source.filename();
   std::filesystem::copy_file(source, target);
   return target;
-}
-
-inline std::string read_bytes(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 /// The Error that a call throws; none if it throws none.

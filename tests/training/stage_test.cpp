@@ -12,6 +12,7 @@
 #include "io/interrupt.h"
 #include "io/safetensors.h"
 #include "message_of.h"
+#include "temporary_folder.h"
 
 namespace blip3u::testing {
 namespace {
@@ -24,10 +25,7 @@ class StageTest : public ::testing::Test {
     FakeEncoder::calls = 0;
     FakeEncoder::fail_at = FakeEncoder::interrupt_at = -1;
     FakeEncoder::spoil_gradients = false;
-    folder_ = fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // Trains in a subfolder with a fresh pipeline, as a new process would.
   StageRecord train(const std::string& name, const Stage& stage = fake_stage(), std::uint64_t seed = 7,
@@ -40,7 +38,7 @@ class StageTest : public ::testing::Test {
   }
 
   FakeDataset dataset_;
-  fs::path folder_;
+  const TemporaryFolder folder_{"blip3u-stage"};
 };
 
 void expect_same_bits(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
@@ -151,7 +149,7 @@ TEST_F(StageTest, AnInterruptLosesNoStep) {
   FakeEncoder::calls = 0;
   train("stage");
   EXPECT_EQ(FakeEncoder::calls, 12 - 8);
-  fs::remove_all(folder_);
+  fs::remove_all(folder_ / "stage");
   FakeEncoder::calls = 0;
   EXPECT_EXIT(interrupted_at(11), ::testing::ExitedWithCode(43), "") << "the last step is done, so the stage is";
   EXPECT_TRUE(fs::exists(stage_weights(folder_ / "stage")));
@@ -175,7 +173,6 @@ TEST_F(StageTest, RefusesADamagedCheckpoint) {
 
 TEST_F(StageTest, SaysWhichTensorBelongsToAnotherArchitecture) {
   const fs::path file = folder_ / "other.safetensors";
-  fs::create_directories(folder_);
   save_safetensors(file, {{"encoder/linear.weight", at::zeros({5, 192})}, {"encoder/linear.bias", at::zeros({4})}});
   Pipeline pipeline(fake_recipe(), std::make_unique<FakeTokenizer>(), at::kCPU);
   try {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fakes.h"
+#include "temporary_folder.h"
 
 namespace blip3u::testing {
 namespace {
@@ -31,20 +32,18 @@ TEST(BatchIndices, DependOnTheSeed) {
 }
 
 TEST(FeatureTable, ComesFromTheCacheTheSecondTime) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "feature_table";
-  std::filesystem::remove_all(folder);
+  const TemporaryFolder folder("blip3u-features");
   const FakeDataset dataset;
   FakeEncoder encoder({}, {.seed = 3}), other({}, {.seed = 4});
-  const FeatureTable made(encoder, dataset, at::kCPU, folder, "key");
+  const FeatureTable made(encoder, dataset, at::kCPU, folder.path(), "key");
   EXPECT_EQ(made.all().x.sizes(), (at::IntArrayRef{fake_images, 1, 4}));
-  const FeatureTable kept(other, dataset, at::kCPU, folder, "key");
+  const FeatureTable kept(other, dataset, at::kCPU, folder.path(), "key");
   EXPECT_TRUE(at::equal(kept.all().x, made.all().x));
-  const FeatureTable fresh(other, dataset, at::kCPU, folder, "other key");
+  const FeatureTable fresh(other, dataset, at::kCPU, folder.path(), "other key");
   EXPECT_FALSE(at::equal(fresh.all().x, made.all().x));
   const Visual rows = made.rows({4, 1});
   EXPECT_TRUE(at::equal(rows.x[0], made.all().x[4]));
   EXPECT_TRUE(at::equal(rows.x[1], made.all().x[1]));
-  std::filesystem::remove_all(folder);
 }
 
 /// Codes and nothing else, another one at every call.
@@ -59,16 +58,14 @@ class CodingEncoder final : public ModuleComponent<Encoder> {
 };
 
 TEST(FeatureTable, KeepsCodesToo) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "code_table";
-  std::filesystem::remove_all(folder);
+  const TemporaryFolder folder("blip3u-features");
   const FakeDataset dataset;
   CodingEncoder encoder;
   for (int time = 0; time < 2; ++time) {
-    const FeatureTable table(encoder, dataset, at::kCPU, folder, "key");
+    const FeatureTable table(encoder, dataset, at::kCPU, folder.path(), "key");
     EXPECT_FALSE(table.all().x.defined());
     EXPECT_TRUE(at::equal(table.all().codes, at::ones({fake_images, 2, 1}, at::kLong)));
   }
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <hdf5.h>
 
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <utility>

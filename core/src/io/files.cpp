@@ -77,6 +77,7 @@ std::string read_stream(std::ifstream& stream, const std::filesystem::path& path
 }  // namespace
 
 Error error_of(const std::filesystem::filesystem_error& error) {
+  if (error.path1().empty()) return Error(error.what());
   return Error(fmt::format("{}: {}; check that it exists and that you may use it", error.path1().string(),
                            error.code().message()));
 }

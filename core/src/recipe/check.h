@@ -31,7 +31,7 @@ bool read_value(const Node& node, std::string_view name, const ParameterSpec& sp
 /// Reports, unless the node has been reported, that it is not what `name` must be ("a list of stages").
 void expected(const Node& node, std::string_view name, std::string_view what, Diagnostics& diagnostics);
 
-/// Whether the text can name files and stands in paths of keys.
+/// Whether the text has plain_name_form, so that files can be named after it.
 bool is_plain_name(std::string_view text);
 inline constexpr const char* plain_name_form = "1 to 100 letters, digits, - and _";
 

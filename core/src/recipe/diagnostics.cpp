@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/utf8.h"
+
 namespace blip3u {
 
 namespace {

@@ -15,7 +15,7 @@ namespace {
 constexpr double unbounded = std::numeric_limits<double>::infinity();
 
 constexpr ParameterSpec recipe_keys[] = {
-    required(text("name", "", "what runs are called: letters, digits, - and _")),
+    required(text("name", "", "what runs are called: 1 to 100 letters, digits, - and _")),
     integer("seed", 0, 0, std::int64_t{1} << 53, "decides every random number of a run"),
     text("device", "auto", "auto, cpu, cuda or cuda:N"),
     text("output", "runs", "folder for run directories, relative to the current directory"),
@@ -31,7 +31,7 @@ constexpr const char* objectives[] = {"encoder", "decoder", "answer", "generate"
 constexpr const char* roles[] = {"encoder", "decoder", "backbone", "denoiser"};
 
 constexpr ParameterSpec stage_keys[] = {
-    required(text("name", "", "what the stage is called: letters, digits, - and _")),
+    required(text("name", "", "what the stage is called: 1 to 100 letters, digits, - and _")),
     required(text("objective", "", "what is learned: encoder, decoder, answer or generate", objectives)),
     required(texts("train", "", "the parts that learn, such as [encoder]", roles)),
     required(integer("steps", 0, 1, 1'000'000'000, "number of optimiser steps")),

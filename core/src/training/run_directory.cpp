@@ -120,7 +120,7 @@ void RunDirectory::write_result(const std::string& task, const TaskResult& resul
   if (!result.images.empty()) {
     std::vector<GridCell> cells;
     for (const LabelledImage& image : result.images) {
-      const bool large = image.image.size(1) > 256;  // too much for a sheet of hundreds
+      const bool large = image.image.size(1) > 256;  // too much for a sheet of hundreds: shown smaller
       cells.push_back({large ? resize_image(image.image, 256) : image.image, image.label, image.good});
     }
     draw_grid(path_ / (short_name(task) + ".png"), cells, 12, 2);
@@ -144,7 +144,12 @@ void RunDirectory::write_inapplicable(const std::string& task, const std::string
   write_json(result_file(task), {{"task", task}, {"status", "not applicable"}, {"reason", reason}});
 }
 
-void RunDirectory::forget_results() const { fs::remove_all(path_ / "evaluation"); }
+void RunDirectory::forget_results() const {
+  for (const char* name : {"evaluation", "items", "metrics.json", "report.html"}) fs::remove_all(path_ / name);
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    if (entry.path().extension() == ".png") fs::remove(entry.path());
+  }
+}
 
 void RunDirectory::write_metrics(const Recipe& recipe, const json& stages) const {
   json tasks = json::array();

@@ -41,7 +41,7 @@ class BLIP3U_API RunDirectory {
   void write_result(const std::string& task, const TaskResult& result) const;
   void write_inapplicable(const std::string& task, const std::string& reason) const;
 
-  void forget_results() const;
+  void forget_results() const;  ///< of all tasks, and what was made of them
 
   /// Gathers evaluation/*.json, in the recipe's order, and the stages' last losses into metrics.json.
   void write_metrics(const Recipe& recipe, const nlohmann::json& stages) const;

@@ -47,11 +47,15 @@ void check_texts(const Dataset& dataset) {
   for (const Split split : {Split::train, Split::test}) {
     for (std::int64_t i = 0; i < dataset.size(split); ++i) {
       const Example& example = dataset.example(split, i);
-      std::string all = example.id + example.caption;
-      for (const Question& question : example.questions) all += question.text + question.answer;
+      std::string all = example.id + '\n' + example.caption;
+      for (const Question& question : example.questions) all += '\n' + question.text + '\n' + question.answer;
       if (first_not_utf8(all) == std::string::npos) continue;
       throw Error(fmt::format("data: the name or a text of '{}' is not UTF-8; convert it", example.id));
     }
+  }
+  for (const std::string& name : dataset.classes()) {
+    if (first_not_utf8(name) == std::string::npos) continue;
+    throw Error(fmt::format("data: the class '{}' is not UTF-8; convert it", name));
   }
 }
 

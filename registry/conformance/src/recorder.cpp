@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -48,20 +49,36 @@ extern "C" void on_crash(int) {
   _exit(static_cast<int>(Fault::plugin));
 }
 
+bool checking = false;
+
+/// For a component that ends the process by std::exit.
+void on_exit() {
+  if (checking) on_crash(0);
+}
+
 /// While it lives, a crash ends the process with a message that names the check. A handler that is there already, such
 /// as a sanitizer's, is left alone.
 class CrashReport {
  public:
   CrashReport(const std::string& component, const char* check, const OutputCapture& output) {
-    const auto end = fmt::format_to_n(crash_note.text, sizeof crash_note.text,
-                                      "blip3u: {} crashed in the check `{}`; run the same command in a debugger\n",
-                                      component, check);
+    const auto end =
+        fmt::format_to_n(crash_note.text, sizeof crash_note.text,
+                         "blip3u: {} crashed in the check `{}`, or ended the program; run the same command in a "
+                         "debugger\n",
+                         component, check);
     crash_note.length = std::min(end.size, sizeof crash_note.text);
     crash_note.kept = output.kept();
     crash_note.standard_error = output.standard_error();
     crash_note.taken = output.taken();
     struct sigaction action = {};
     action.sa_handler = on_crash;
+    action.sa_flags = SA_ONSTACK;  // a recursion without end leaves no other
+    static std::array<char, 64 * 1024> stack;
+    const stack_t alternative = {.ss_sp = stack.data(), .ss_flags = 0, .ss_size = stack.size()};
+    sigaltstack(nullptr, &stack_before_);
+    if ((stack_before_.ss_flags & SS_DISABLE) != 0) sigaltstack(&alternative, nullptr);
+    [[maybe_unused]] static const int registered = std::atexit(on_exit);
+    checking = true;
     sigemptyset(&action.sa_mask);
     for (std::size_t i = 0; i < signals.size(); ++i) {
       sigaction(signals[i], nullptr, &before_[i]);
@@ -69,6 +86,8 @@ class CrashReport {
     }
   }
   ~CrashReport() {
+    checking = false;
+    sigaltstack(&stack_before_, nullptr);
     for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &before_[i], nullptr);
   }
   CrashReport(const CrashReport&) = delete;
@@ -77,6 +96,7 @@ class CrashReport {
  private:
   static constexpr std::array<int, 5> signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
   std::array<struct sigaction, signals.size()> before_ = {};
+  stack_t stack_before_ = {};
 };
 
 void flush_all() {

@@ -89,7 +89,9 @@ std::vector<Wiring> candidate_wirings(Kind kind) {
     layouts.push_back(codes);
   }
   std::vector<Wiring> wirings;
-  for (const std::int64_t image_size : {32, 64, 224}) {
+  // A task has the kit's data set, which is of pictures of 64 pixels.
+  const auto image_sizes = kind == Kind::task ? std::vector<std::int64_t>{64} : std::vector<std::int64_t>{32, 64, 224};
+  for (const std::int64_t image_size : image_sizes) {
     for (const Layout& layout : layouts) {
       Wiring wiring;
       wiring.image_size = image_size;
@@ -121,7 +123,6 @@ Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& com
     : component_(component), options_(options), parameters_(Parameters::defaults(component.parameters)) {
   context_.device = options.device;
   context_.vocabulary = vocabulary;
-  std::vector<std::string> missing;
   for (const ParameterSpec& spec : component.parameters) {
     if (spec.required) parameters_.set(spec.name, default_value(spec));
     if (downloads(spec)) parameters_.set(spec.name, false);
