@@ -87,8 +87,9 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
     throw error("{}: \"file\" is '{}', which is not inside the folder; move the picture there", where,
                 entry.example.id);
   }
-  if (!is_picture(file))
+  if (!is_picture(file)) {
     throw error("{}: '{}' is not a .png, .jpg or .jpeg; convert it, or remove the line", where, entry.example.id);
+  }
   if (!fs::is_regular_file(folder / file)) {
     throw error("{}: there is no picture '{}'; add it or remove the line", where, (folder / file).string());
   }
@@ -97,9 +98,10 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
     if (!questions->is_array())
       throw error("{}: \"questions\" is not a list; write [{{\"question\": \"...\", \"answer\": \"...\"}}]", where);
     for (const auto& question : *questions) {
-      if (!question.is_object())
+      if (!question.is_object()) {
         throw error("{}: one of \"questions\" is not an object; write {{\"question\": \"...\", \"answer\": \"...\"}}",
                     where);
+      }
       entry.example.questions.push_back({text(question, "question", true), text(question, "answer", true)});
     }
   }

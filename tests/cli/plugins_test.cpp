@@ -134,18 +134,18 @@ TEST_F(Plugins, MoreFoldersByOption) {
 }
 
 TEST_F(Plugins, VerifyNamesTheCheckInWhichALibraryCrashes) {
-  const auto expect_named = [&](const std::string& component, const std::string& last_words = {}) {
-    const Outcome outcome =
-        plugins({"verify", BLIP3U_BUILD_DIR "/mutants/mutant_crashes.so", "--component", component});
+  const auto expect_named = [&](const std::string& kind, const std::string& name, const std::string& check,
+                                const std::string& last_words = {}) {
+    const Outcome outcome = plugins({"verify", BLIP3U_BUILD_DIR "/mutants/mutant_crashes.so", "--component", name});
     EXPECT_EQ(outcome.code, 3);
-    EXPECT_EQ(outcome.err, last_words + "blip3u: tokenizer mutant_crashes/" + component +
-                               " crashed in the check `round_trip`, or ended the program; run the same command in a "
-                               "debugger\n");
+    EXPECT_EQ(outcome.err, last_words + "blip3u: " + kind + " mutant_crashes/" + name + " crashed in the check `" +
+                               check + "`, or ended the program; run the same command in a debugger\n");
   };
-  expect_named("aborts", "its last words\n");
-  expect_named("exits");
-#ifndef __SANITIZE_ADDRESS__  // which has a handler of its own
-  expect_named("recurses");
+  expect_named("tokenizer", "aborts", "round_trip", "its last words\n");
+  expect_named("tokenizer", "exits", "round_trip");
+#ifndef __SANITIZE_ADDRESS__  // which catches these itself
+  expect_named("tokenizer", "recurses", "round_trip");
+  expect_named("decoder", "divides", "defaults");
 #endif
 }
 

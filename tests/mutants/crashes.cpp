@@ -1,7 +1,8 @@
-// Tokenizers that end the process: `plugins verify` must still say where.
+// Components that end the process: `plugins verify` must still say where.
 #include <cstdlib>
 #include <iostream>
 
+#include "blip3u/decoder.h"
 #include "blip3u/plugin.h"
 #include "blip3u/tokenizer.h"
 
@@ -39,7 +40,20 @@ struct Recurses : Silent {
   }
 };
 
+struct Divides : Decoder {
+  Divides(const Parameters&, const BuildContext&) {}
+  static void check(const Parameters&, Wiring& wiring) {
+    if (wiring.image_size % wiring.features.tokens != 0) wiring.reject("", "its patches do not fill a picture");
+  }
+  Tensor decode(const Visual& visual, Generator&) override { return visual.x; }
+};
+
 constexpr ComponentDescriptor components[] = {
+    {.kind = Kind::decoder,
+     .name = "divides",
+     .summary = "By zero.",
+     .check = &Divides::check,
+     .create = create<Divides>},
     {.kind = Kind::tokenizer, .name = "aborts", .summary = "Aborts the process.", .create = create<Aborts>},
     {.kind = Kind::tokenizer, .name = "exits", .summary = "Exits as if all were well.", .create = create<Exits>},
     {.kind = Kind::tokenizer, .name = "recurses", .summary = "Has no stack left.", .create = create<Recurses>}};

@@ -39,7 +39,7 @@ class ModuleComponent : public Contract, public torch::nn::Module {
     initialize_weights(*this, context.seed);
     torch::nn::Module::to(context.device);
     for (const auto& tensors : {parameters(), buffers()}) {
-      for (Tensor tensor : tensors) {
+      for (const Tensor& tensor : tensors) {
         if (tensor.is_floating_point()) tensor.set_data(tensor.to(context.dtype));
       }
     }

@@ -75,6 +75,12 @@ void defaults(const Subject& subject) {
       }
     }
   }
+  Wiring alone = candidates.front();  // as in a recipe without an encoder and a backbone
+  alone.features = {};
+  alone.backbone_width = 0;
+  for (const Wiring::Problem& problem : subject.checked(subject.parameters(), alone).problems) {
+    check_problem(subject, problem);
+  }
 }
 
 /// The ends of the declared range, as far as a component is small there.
