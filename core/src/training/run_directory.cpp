@@ -101,6 +101,16 @@ fs::path RunDirectory::result_file(const std::string& task) const {
   return path_ / "evaluation" / (short_name(task) + ".json");
 }
 
+std::vector<fs::path> RunDirectory::result_files() const {
+  std::vector<fs::path> files;
+  if (!fs::is_directory(path_ / "evaluation")) return files;
+  for (const auto& entry : fs::directory_iterator(path_ / "evaluation")) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 bool RunDirectory::has_metrics() const { return fs::exists(path_ / "metrics.json"); }
 
 bool RunDirectory::has_result(const std::string& task) const { return fs::exists(result_file(task)); }
@@ -145,25 +155,21 @@ void RunDirectory::write_inapplicable(const std::string& task, const std::string
 }
 
 void RunDirectory::forget_results() const {
-  for (const char* name : {"evaluation", "items", "metrics.json", "report.html"}) fs::remove_all(path_ / name);
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    if (entry.path().extension() == ".png") fs::remove(entry.path());
+  for (const fs::path& file : result_files()) {
+    const std::string task = file.stem().string();
+    for (const fs::path& of_task : {path_ / "items" / (task + ".jsonl"), path_ / (task + ".png"), file}) {
+      fs::remove(of_task);
+    }
   }
+  for (const char* name : {"metrics.json", "report.html"}) fs::remove(path_ / name);
 }
 
 void RunDirectory::write_metrics(const Recipe& recipe, const json& stages) const {
   json tasks = json::array();
   std::vector<fs::path> files;
   for (const ComponentChoice& task : recipe.evaluation) files.push_back(result_file(task.name));
-  if (fs::is_directory(path_ / "evaluation")) {
-    std::vector<fs::path> others;  // tasks that the recipe does not name, evaluated by hand
-    for (const auto& entry : fs::directory_iterator(path_ / "evaluation")) {
-      if (entry.path().extension() == ".json" && std::find(files.begin(), files.end(), entry.path()) == files.end()) {
-        others.push_back(entry.path());
-      }
-    }
-    std::sort(others.begin(), others.end());
-    files.insert(files.end(), others.begin(), others.end());
+  for (const fs::path& file : result_files()) {  // also of tasks that the recipe does not name, evaluated by hand
+    if (std::find(files.begin(), files.end(), file) == files.end()) files.push_back(file);
   }
   for (const fs::path& file : files) {
     if (fs::exists(file)) tasks.push_back(read_json(file));

@@ -50,6 +50,7 @@ class BLIP3U_API RunDirectory {
 
  private:
   std::filesystem::path result_file(const std::string& task) const;
+  std::vector<std::filesystem::path> result_files() const;  ///< those that are there
   std::filesystem::path path_;
 };
 
