@@ -1,6 +1,7 @@
 // Components as the program makes them: found by the registry, with defaults and changes to them, and checked.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,7 +25,11 @@ inline const ComponentDescriptor& descriptor_of(Kind kind, const std::string& na
 
 inline Parameters parameters_of(const ComponentDescriptor& component, const Overrides& overrides) {
   Parameters parameters = Parameters::defaults(component.parameters);
-  for (const auto& [name, value] : overrides) parameters.set(name, value);
+  for (const auto& [name, value] : overrides) {
+    const bool known = std::ranges::any_of(component.parameters, [&](const auto& spec) { return name == spec.name; });
+    if (!known) throw Error("there is no parameter " + name);
+    parameters.set(name, value);
+  }
   return parameters;
 }
 

@@ -239,9 +239,8 @@ class Run {
     auto tokenizer = fitted_tokenizer(recipe_, *dataset);
     directory_.write_texts(*tokenizer, dataset->classes());
     StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize(), device.str());
-    const std::string before = manifest_["key"], key = keys.run();
-    if (!before.empty() && before != key) directory_.forget_results();  // of other data, another device or program
-    manifest_["key"] = key;
+    if (manifest_["key"] != keys.run()) directory_.forget_results();  // of other data, another device or program
+    manifest_["key"] = keys.run();
     directory_.write_manifest(manifest_);
     for (const Stage& stage : recipe_.stages) check_stage_data(stage, *dataset);
     Pipeline pipeline(recipe_, std::move(tokenizer), device);
