@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <c10/util/Exception.h>
@@ -51,13 +52,15 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error) {
   return fail(Fault::usage, fmt::format("{}; see `{} --help`", error.what(), name));
 }
 
+int output_lost(int reason) {
+  if (reason != EPIPE) return fail(Fault::runtime, "standard output: cannot be written; is the disk full?");
+  return blip3u::interrupted() ? blip3u::interrupted_exit_code : static_cast<int>(Fault::runtime);  // its reader left
+}
+
 int run_action(const blip3u::Program& program) {
   try {
     const int code = program.action();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-      if (errno == EPIPE) return static_cast<int>(Fault::runtime);  // its reader has seen enough
-      return fail(Fault::runtime, "standard output: cannot be written; is the disk full?");
-    }
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) return output_lost(errno);
     return blip3u::interrupted() ? blip3u::interrupted_exit_code : code;
   } catch (const blip3u::Error& error) {
     return fail(error.fault(), error.what());
@@ -71,6 +74,9 @@ int run_action(const blip3u::Program& program) {
     return fail(Fault::runtime, fmt::format("LibTorch: {}", first_line(error.what_without_backtrace())));
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(Fault::runtime, blip3u::error_of(error).what());
+  } catch (const std::system_error& error) {  // fmt::print's, where there is more than the stream's buffer holds
+    if (std::ferror(stdout)) return output_lost(error.code().value());
+    return fail(Fault::runtime, first_line(error.what()));
   } catch (const std::exception& error) {
     return fail(Fault::runtime, first_line(error.what()));
   } catch (...) {

@@ -1,4 +1,6 @@
 // The out-of-line parts of the contracts: one home for their vtables, and what an absent capability says.
+#include <algorithm>
+
 #include "blip3u/backbone.h"
 #include "blip3u/dataset.h"
 #include "blip3u/decoder.h"
@@ -10,6 +12,7 @@
 #include "blip3u/sampler.h"
 #include "blip3u/task.h"
 #include "blip3u/tokenizer.h"
+#include "blip3u/utf8.h"
 
 namespace blip3u {
 
@@ -19,6 +22,13 @@ namespace {
                                  "', which it does not implement; its descriptor must not provide it");
 }
 }  // namespace
+
+bool is_text(const Example& example) {
+  const auto sound = [](const std::string& text) { return first_not_utf8(text) == std::string::npos; };
+  return sound(example.id) && sound(example.caption) &&
+         std::ranges::all_of(example.questions,
+                             [&](const Question& question) { return sound(question.text) && sound(question.answer); });
+}
 
 Error::~Error() = default;
 Component::~Component() = default;

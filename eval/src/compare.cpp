@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
+#include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
 #include "eval/records.h"
@@ -44,30 +45,41 @@ void flatten(const YAML::Node& node, const std::string& path, Settings& settings
   }
 }
 
-/// What makes results differ: everything but the seed, what the run is called, where it ran and where its plugins lay.
-/// And the builds of its plugins, which no title can show.
-Settings read_settings(const fs::path& run, std::string& name, std::string& seed, std::string& plugins) {
+/// What makes results differ besides the seed.
+struct Cause {
+  Settings settings;    // without what the run is called, where it ran and where its plugins lay
+  std::string plugins;  // their builds, which no title can show
+
+  bool operator==(const Cause&) const = default;
+};
+
+struct Origin {
+  std::string name, seed;
+  Cause cause;
+};
+
+Origin read_origin(const fs::path& run) {
   const auto file = run / "resolved.yaml";
-  Settings settings;
+  Origin origin;
+  Settings& settings = origin.cause.settings;
   try {
     flatten(YAML::LoadFile(file.string()), "", settings);
   } catch (const YAML::Exception& error) {
     throw Error(
         fmt::format("{} cannot be read: {}; give the folders of runs that have finished", file.string(), error.what()));
   }
-  name = settings["name"];
-  seed = settings["seed"];
+  origin.name = settings["name"];
+  origin.seed = settings["seed"];
   for (const char* key : {"name", "seed", "output", "device", "plugin_folders"}) settings.erase(key);
   for (const auto& plugin : RunDirectory(run).manifest().value("plugins", nlohmann::json::array())) {
-    plugins += plugin.value("name", "") + ' ' + plugin.value("sha256", "") + '\n';
+    origin.cause.plugins += plugin.value("name", "") + ' ' + plugin.value("sha256", "") + '\n';
   }
-  return settings;
+  return origin;
 }
 
 /// Runs that differ in nothing but the seed.
 struct Column {
-  Settings settings;
-  std::string plugins;
+  Cause cause;
   std::string title;
   std::set<std::string> seeds;
   std::vector<std::map<std::string, Score>> runs;
@@ -150,8 +162,7 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
   std::vector<Column> columns;
   std::vector<std::string> names, references;  // of scores, as they first appear
   for (const auto& run : runs) {
-    std::string name, seed, plugins;
-    auto settings = read_settings(run, name, seed, plugins);
+    Origin origin = read_origin(run);
     std::map<std::string, Score> scores;
     for (const auto& task : read_task_records(run)) {
       for (const auto& score : task.scores) {
@@ -161,20 +172,16 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
       }
     }
     auto column = std::ranges::find_if(columns, [&](const Column& known) {
-      return known.settings == settings && known.plugins == plugins && !known.seeds.contains(seed);
+      return known.cause == origin.cause && !known.seeds.contains(origin.seed);
     });
     if (column == columns.end()) {
-      auto title = columns.empty() ? name : difference(columns.front().settings, settings);
+      auto title = columns.empty() ? origin.name : difference(columns.front().cause.settings, origin.cause.settings);
       const bool taken = std::ranges::find(columns, title, &Column::title) != columns.end();
       if (title.empty() || taken) title = run.string();
-      columns.push_back({.settings = std::move(settings),
-                         .plugins = std::move(plugins),
-                         .title = std::move(title),
-                         .seeds = {},
-                         .runs = {}});
+      columns.push_back({.cause = std::move(origin.cause), .title = std::move(title), .seeds = {}, .runs = {}});
       column = columns.end() - 1;
     }
-    column->seeds.insert(seed);
+    column->seeds.insert(origin.seed);
     column->runs.push_back(std::move(scores));
   }
 

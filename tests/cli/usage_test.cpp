@@ -101,9 +101,11 @@ TEST(Usage, TheLatestCompleteRunIsTaken) {
 }
 
 TEST(Usage, AResultThatCannotBeWrittenIsAnError) {
-  const Outcome outcome = call({"plugins", "list"}, "/", {}, "/dev/full");
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("standard output: cannot be written"));
+  for (const std::vector<std::string>& verb : {std::vector<std::string>{"plugins", "list"}, {"schema"}}) {
+    const Outcome outcome = call(verb, "/", {}, "/dev/full");
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("standard output: cannot be written"));
+  }
 }
 
 TEST(Usage, AnErrorThatCannotBeSaidKeepsItsExitCode) {

@@ -23,6 +23,9 @@ struct Example {
   std::vector<Question> questions;  ///< may be empty
 };
 
+/// Whether the id and all texts are UTF-8.
+BLIP3U_API bool is_text(const Example& example);
+
 /// A prompt to generate from in evaluation.
 struct Prompt {
   std::string text;

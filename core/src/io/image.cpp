@@ -102,7 +102,9 @@ Tensor to_bytes(const Tensor& image) {
   return image.detach().to(at::kCPU, at::kFloat).clamp(-1, 1).add_(1).mul_(127.5).round_().to(at::kByte);
 }
 
-Tensor from_bytes(const Tensor& bytes) { return bytes.to(at::kFloat).div(127.5).sub_(1); }
+Tensor from_bytes(const Tensor& bytes) {
+  return bytes.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true).div_(127.5).sub_(1);
+}
 
 Tensor decode_image(std::string_view bytes, const std::string& name) {
   if (bytes.starts_with(png_signature)) return decode_png(bytes, name);

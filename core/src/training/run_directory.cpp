@@ -101,6 +101,12 @@ fs::path RunDirectory::result_file(const std::string& task) const {
   return path_ / "evaluation" / (short_name(task) + ".json");
 }
 
+fs::path RunDirectory::items_file(const std::string& task) const {
+  return path_ / "items" / (short_name(task) + ".jsonl");
+}
+
+fs::path RunDirectory::sheet_file(const std::string& task) const { return path_ / (short_name(task) + ".png"); }
+
 std::vector<fs::path> RunDirectory::result_files() const {
   std::vector<fs::path> files;
   if (!fs::is_directory(path_ / "evaluation")) return files;
@@ -111,7 +117,7 @@ std::vector<fs::path> RunDirectory::result_files() const {
   return files;
 }
 
-bool RunDirectory::has_metrics() const { return fs::exists(path_ / "metrics.json"); }
+bool RunDirectory::has_metrics() const { return fs::exists(metrics_file()); }
 
 bool RunDirectory::has_result(const std::string& task) const { return fs::exists(result_file(task)); }
 
@@ -126,14 +132,14 @@ void RunDirectory::write_result(const std::string& task, const TaskResult& resul
                  .dump(-1, ' ', false, json::error_handler_t::replace) +
              "\n";
   }
-  if (!result.items.empty()) write_atomically(path_ / "items" / (short_name(task) + ".jsonl"), lines);
+  if (!result.items.empty()) write_atomically(items_file(task), lines);
   if (!result.images.empty()) {
     std::vector<GridCell> cells;
     for (const LabelledImage& image : result.images) {
       const bool large = image.image.size(1) > 256;  // too much for a sheet of hundreds: shown smaller
       cells.push_back({large ? resize_image(image.image, 256) : image.image, image.label, image.good});
     }
-    draw_grid(path_ / (short_name(task) + ".png"), cells, 12, 2);
+    draw_grid(sheet_file(task), cells, 12, 2);
   }
   json scores = json::array();
   for (const Score& score : result.scores) {
@@ -157,11 +163,9 @@ void RunDirectory::write_inapplicable(const std::string& task, const std::string
 void RunDirectory::forget_results() const {
   for (const fs::path& file : result_files()) {
     const std::string task = file.stem().string();
-    for (const fs::path& of_task : {path_ / "items" / (task + ".jsonl"), path_ / (task + ".png"), file}) {
-      fs::remove(of_task);
-    }
+    for (const fs::path& of_task : {items_file(task), sheet_file(task), file}) fs::remove(of_task);
   }
-  for (const char* name : {"metrics.json", "report.html"}) fs::remove(path_ / name);
+  for (const fs::path& gathered : {metrics_file(), path_ / "report.html"}) fs::remove(gathered);
 }
 
 void RunDirectory::write_metrics(const Recipe& recipe, const json& stages) const {
@@ -174,9 +178,9 @@ void RunDirectory::write_metrics(const Recipe& recipe, const json& stages) const
   for (const fs::path& file : files) {
     if (fs::exists(file)) tasks.push_back(read_json(file));
   }
-  write_json(path_ / "metrics.json", {{"format", 1}, {"tasks", tasks}, {"stages", stages}});
+  write_json(metrics_file(), {{"format", 1}, {"tasks", tasks}, {"stages", stages}});
 }
 
-json RunDirectory::metrics() const { return read_json(path_ / "metrics.json"); }
+json RunDirectory::metrics() const { return read_json(metrics_file()); }
 
 }  // namespace blip3u

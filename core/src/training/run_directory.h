@@ -50,6 +50,9 @@ class BLIP3U_API RunDirectory {
 
  private:
   std::filesystem::path result_file(const std::string& task) const;
+  std::filesystem::path items_file(const std::string& task) const;
+  std::filesystem::path sheet_file(const std::string& task) const;
+  std::filesystem::path metrics_file() const { return path_ / "metrics.json"; }
   std::vector<std::filesystem::path> result_files() const;  ///< those that are there
   std::filesystem::path path_;
 };

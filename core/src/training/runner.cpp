@@ -47,9 +47,7 @@ void check_texts(const Dataset& dataset) {
   for (const Split split : {Split::train, Split::test}) {
     for (std::int64_t i = 0; i < dataset.size(split); ++i) {
       const Example& example = dataset.example(split, i);
-      std::string all = example.id + '\n' + example.caption;
-      for (const Question& question : example.questions) all += '\n' + question.text + '\n' + question.answer;
-      if (first_not_utf8(all) == std::string::npos) continue;
+      if (is_text(example)) continue;
       throw Error(fmt::format("data: the name or a text of '{}' is not UTF-8; convert it", example.id));
     }
   }
@@ -239,8 +237,9 @@ class Run {
     auto tokenizer = fitted_tokenizer(recipe_, *dataset);
     directory_.write_texts(*tokenizer, dataset->classes());
     StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize(), device.str());
-    if (manifest_["key"] != keys.run()) directory_.forget_results();  // of other data, another device or program
-    manifest_["key"] = keys.run();
+    const std::string key = keys.run();
+    if (manifest_["key"] != key) directory_.forget_results();  // of other data, another device or program
+    manifest_["key"] = key;
     directory_.write_manifest(manifest_);
     for (const Stage& stage : recipe_.stages) check_stage_data(stage, *dataset);
     Pipeline pipeline(recipe_, std::move(tokenizer), device);
