@@ -9,10 +9,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "blip3u/dataset.h"
+#include "model/messages.h"
+#include "model/reader.h"
 #include "pipeline/create.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/texts.h"
 #include "recipe/recipe.h"
 #include "registry/registry.h"
 #include "training/optimizer.h"
@@ -45,6 +45,18 @@ struct Fixture {
   }
 };
 
+// A session that has read prompts as training and use lay them out.
+std::unique_ptr<Session> read_prompts(Fixture& f, const std::vector<std::string>& prompts) {
+  std::vector<std::vector<Span>> rows;
+  for (const std::string& prompt : prompts) {
+    const auto messages = prompt_messages(f.recipe, prompt);
+    rows.push_back(cut_at_made_pictures(f.pipeline.tokenizer().render(messages, false)).front());
+  }
+  auto session = f.pipeline.backbone().begin(static_cast<std::int64_t>(rows.size()));
+  read_spans(f.pipeline.backbone(), at::kCPU, *session, rows, {}, {}, Purpose::context);
+  return session;
+}
+
 void registry_call(benchmark::State& state) {
   Fixture& f = Fixture::get();
   for (auto _ : state) benchmark::DoNotOptimize(f.registry.find(Kind::denoiser, "dit"));
@@ -72,40 +84,52 @@ void decoder_pass(benchmark::State& state) {
   const Visual features{at::zeros({state.range(0), f.layout.tokens, f.layout.width}), {}};
   for (auto _ : state) {
     Generator generator = Generator::for_rows(0, 0, state.range(0));
-    benchmark::DoNotOptimize(f.pipeline.decoder().decode(features, generator));
+    benchmark::DoNotOptimize(f.pipeline.decoder().decode({.visual = features, .noise = generator}));
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(decoder_pass)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
 
-// One more token behind a picture and a question.
-void decoded_token(benchmark::State& state) {
+// One more token behind a picture and a question, and behind 512 words.
+void decode_behind(benchmark::State& state, const std::vector<Span>& spans) {
   Fixture& f = Fixture::get();
   const at::NoGradGuard no_grad;
-  const auto past = f.pipeline.see({at::zeros({1, f.layout.tokens, f.layout.width}), {}});
-  const TextBatch question = pad_texts({frame_text(f.pipeline.tokenizer(), "is there a red triangle?")}, at::kCPU);
-  past->append({.embeds = f.pipeline.backbone().embed(question.ids)});
+  const Visual picture{at::zeros({1, f.layout.tokens, f.layout.width}), {}};
+  const auto past = f.pipeline.backbone().begin(1);
+  read_spans(f.pipeline.backbone(), at::kCPU, *past, {spans}, {picture}, {}, Purpose::context);
   const Tensor next = at::full({1, 1}, f.pipeline.tokenizer().frame().end, at::kLong);
   for (auto _ : state) {
     state.PauseTiming();
     const auto session = past->fork();
+    session->append({.embeds = f.pipeline.backbone().embed(next)});  // the fork's own keys, as when it goes on
     state.ResumeTiming();
     const Tensor hidden = session->append({.embeds = f.pipeline.backbone().embed(next)});
     benchmark::DoNotOptimize(f.pipeline.backbone().logits(hidden).argmax(-1));
   }
 }
+void decoded_token(benchmark::State& state) {
+  Fixture& f = Fixture::get();
+  decode_behind(state,
+                f.pipeline.tokenizer().render(question_messages(f.recipe, "is there a red triangle?", ""), true));
+}
 BENCHMARK(decoded_token)->Unit(benchmark::kMicrosecond);
+void decoded_token_behind_512(benchmark::State& state) {
+  decode_behind(state, {{std::vector<std::int64_t>(512, 3), -1, 0}});
+}
+BENCHMARK(decoded_token_behind_512)->Unit(benchmark::kMicrosecond);
 
 // One evaluation of the denoiser, of which a guided Euler step takes two.
 void denoiser_call(benchmark::State& state) {
   Fixture& f = Fixture::get();
   const at::NoGradGuard no_grad;
   const std::int64_t batch = state.range(0);
-  const auto session = f.pipeline.read_prompts(std::vector<std::string>(batch, "a red triangle"));
-  const Condition condition = f.pipeline.denoiser().prepare(*session);
+  const auto session = read_prompts(f, std::vector<std::string>(batch, "a red triangle"));
+  const auto condition = f.pipeline.denoiser().prepare({.context = *session});
   const Visual noised{at::zeros({batch, f.layout.tokens, f.layout.width}), {}};
   const Tensor time = at::full({batch}, 0.5);
-  for (auto _ : state) benchmark::DoNotOptimize(f.pipeline.denoiser().predict(noised, time, condition));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(f.pipeline.denoiser().predict({.noised = noised, .time = time, .condition = *condition}));
+  }
   state.SetItemsProcessed(state.iterations() * batch);
 }
 BENCHMARK(denoiser_call)->Arg(1)->Arg(64)->Unit(benchmark::kMillisecond);
@@ -116,10 +140,9 @@ class Sampling {
   Sampling(Denoiser& denoiser, Sampler& sampler) : denoiser_(denoiser), sampler_(sampler) {
     const at::NoGradGuard no_grad;
     Fixture& f = Fixture::get();
-    for (const char* prompt : {"a red triangle", ""}) {
-      sessions_.push_back(f.pipeline.read_prompts({prompt}));
-      conditions_.push_back(denoiser.prepare(*sessions_.back()));
-    }
+    session_ = read_prompts(f, {"a red triangle", ""});
+    const std::vector<double> times = sampler.times();
+    condition_ = denoiser.prepare({.context = *session_, .times = times});
   }
 
   /// Returns the number of steps.
@@ -127,16 +150,23 @@ class Sampling {
     const at::NoGradGuard no_grad;
     std::int64_t steps = 0;
     Generator generator({1});
-    benchmark::DoNotOptimize(sampler_.sample(denoiser_, Fixture::get().layout, conditions_, generator,
-                                             [&](std::int64_t, std::int64_t) { ++steps; }));
+    Fixture& f = Fixture::get();
+    benchmark::DoNotOptimize(sampler_.sample({.denoiser = denoiser_,
+                                              .layout = f.layout,
+                                              .condition = *condition_,
+                                              .noise = generator,
+                                              .rows = 1,
+                                              .contexts = 2,
+                                              .guidance = dynamic_cast<Guidance*>(f.pipeline.part("guidance")),
+                                              .watch = [&](const Step&) { return ++steps > 0; }}));
     return steps;
   }
 
  private:
   Denoiser& denoiser_;
   Sampler& sampler_;
-  std::vector<std::unique_ptr<Session>> sessions_;  // which the conditions refer to
-  std::vector<Condition> conditions_;
+  std::unique_ptr<Session> session_;  // which the condition refers to
+  std::unique_ptr<Condition> condition_;
 };
 
 // Items are steps.
@@ -188,10 +218,11 @@ void training_step(benchmark::State& state) {
   const Visual target{at::zeros({batch, f.layout.tokens, f.layout.width}), {}};
   std::int64_t step = 0;
   for (auto _ : state) {
-    const auto session = f.pipeline.read_prompts(std::vector<std::string>(batch, "a red triangle"));
+    const auto session = read_prompts(f, std::vector<std::string>(batch, "a red triangle"));
     Generator generator = Generator::for_rows(0, step * batch, batch);
-    const Condition condition = f.pipeline.denoiser().prepare(*session);
-    for (const Loss& loss : f.pipeline.sampler().loss(f.pipeline.denoiser(), target, condition, generator)) {
+    const auto condition = f.pipeline.denoiser().prepare({.context = *session});
+    auto& objective = dynamic_cast<Objective&>(f.pipeline.sampler());
+    for (const Loss& loss : objective.loss({f.pipeline.denoiser(), target, *condition, generator})) {
       (loss.sum / loss.count).backward();
     }
     optimizer.step(step++);

@@ -10,6 +10,7 @@ install(DIRECTORY core/include/blip3u registry/conformance/include/blip3u "${PRO
         FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY recipes DESTINATION share/blip3u)
 install(DIRECTORY plugins/template/ DESTINATION share/blip3u/templates)
+install(DIRECTORY eval/templates/ DESTINATION share/blip3u/report)
 install(DIRECTORY docs DESTINATION share/blip3u)
 install(FILES LICENSE DESTINATION share/blip3u)
 

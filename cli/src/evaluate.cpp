@@ -27,7 +27,7 @@ void add_evaluate(CLI::App& app, Program& program) {
       evaluate_run(
           options->run, options->task, registry,
           {.directory = {}, .arguments = program.arguments, .evaluate = true, .write_report = eval::write_report});
-      print_scores(options->run, short_name(options->task));
+      print_scores(options->run, options->task);
       return 0;
     };
   });

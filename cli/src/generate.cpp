@@ -47,7 +47,7 @@ int generate(const Options& options, const Program& program) {
   check_output(options.output);
   std::vector<std::string> overrides;
   if (options.steps) overrides.push_back(fmt::format("pipeline.sampler.steps={}", *options.steps));
-  if (options.guidance) overrides.push_back(fmt::format("pipeline.sampler.guidance={}", *options.guidance));
+  if (options.guidance) overrides.push_back(fmt::format("pipeline.guidance.scale={}", *options.guidance));
   Registry registry = open_registry(program);
   const OpenedRun run = open_run(choose_run(options.run), registry, overrides);
 

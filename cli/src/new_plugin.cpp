@@ -11,6 +11,7 @@
 
 #include "blip3u/error.h"
 #include "io/files.h"
+#include "io/installation.h"
 #include "program.h"
 #include "recipe/suggest.h"
 #include "registry/load.h"
@@ -137,7 +138,7 @@ int write_project(const Options& options, const Program& program) {
   const Name name = parse_name(options.name, program);
   const fs::path folder = parse_folder(options.folder);
   const std::string full_name = component_name(name.library, name.component);
-  const fs::path executable = fs::read_symlink("/proc/self/exe"), prefix = executable.parent_path().parent_path();
+  const fs::path executable = fs::read_symlink("/proc/self/exe"), prefix = installation();
   const fs::path templates = prefix / "share" / "blip3u" / "templates";
   const Placeholders placeholders = {{"@library@", name.library},
                                      {"@component@", name.component},
@@ -174,7 +175,7 @@ void add_plugins_new(CLI::App& plugins, Program& program) {
       ->type_name("DIR")
       ->required();
   verb->add_option("--kind", options->kind,
-                   "What it is: encoder, backbone, denoiser, sampler, decoder, tokenizer, dataset or task")
+                   "What it is: encoder, backbone, denoiser, sampler, guidance, decoder, tokenizer, dataset or task")
       ->type_name("KIND")
       ->required();
   verb->add_option("--name", options->name, "What recipes call it: library/component, e.g. acme/heun")

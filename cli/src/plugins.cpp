@@ -47,6 +47,8 @@ const char* type_name(ParameterType type) {
     case ParameterType::number: return "number";
     case ParameterType::text: return "text";
     case ParameterType::texts: return "list of texts";
+    case ParameterType::numbers: return "list of numbers";
+    case ParameterType::path: return "path";
   }
   return "unknown";
 }

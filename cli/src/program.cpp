@@ -68,7 +68,8 @@ void add_run_option(CLI::App& verb, std::filesystem::path& run) {
 
 void print_scores(const std::filesystem::path& run, const std::string& task) {
   std::vector<eval::TaskRecord> tasks = eval::read_task_records(run);
-  if (!task.empty()) std::erase_if(tasks, [&](const auto& each) { return short_name(each.name) != task; });
+  if (!task.empty())
+    std::erase_if(tasks, [&](const auto& each) { return each.name != task && short_name(each.name) != task; });
   std::size_t width = 0;
   for (const auto& each : tasks) {
     for (const Score& score : each.scores) width = std::max(width, score.name.size());

@@ -14,7 +14,7 @@
 namespace blip3u {
 
 /// All kinds of components, in the order of a recipe.
-inline constexpr Kind kinds[] = {Kind::encoder, Kind::backbone,  Kind::denoiser, Kind::sampler,
+inline constexpr Kind kinds[] = {Kind::encoder, Kind::backbone,  Kind::denoiser, Kind::sampler, Kind::guidance,
                                  Kind::decoder, Kind::tokenizer, Kind::dataset,  Kind::task};
 
 /// One call of the program.

@@ -33,6 +33,8 @@ Json value_schema(const ParameterSpec& spec) {
     case ParameterType::number: result["type"] = "number"; break;
     case ParameterType::text: result = text_schema(spec.choices); break;
     case ParameterType::texts: result = {{"type", "array"}, {"items", text_schema(spec.choices)}}; break;
+    case ParameterType::numbers: result = {{"type", "array"}, {"items", {{"type", "number"}}}}; break;
+    case ParameterType::path: result["type"] = "string"; break;
   }
   set_default_and_range(result, spec);
   result["description"] = spec.documentation;
@@ -59,6 +61,10 @@ Json component_schema(const ComponentDescriptor& component) {
   Json result = map_schema(component.parameters);
   result["description"] = component.summary;
   result["properties"]["plugin"] = Json::object();  // whose value is checked where the component is chosen by it
+  if (takes_weights(component.kind)) {
+    result["properties"]["weights"] = map_schema(weights_schema());
+    result["properties"]["weights"]["description"] = "folder that its weights come from, instead of being drawn";
+  }
   if (component.losses.empty()) return result;
   Json weights = map_schema({});
   weights["description"] = "factors of the terms of its loss";
@@ -149,10 +155,10 @@ Json recipe(Registry& registry) {
   keys["tokenizer"] = described(definitions.component(Kind::tokenizer), "what turns text into numbers");
   keys["pipeline"] = described(map_schema({}), "the parts of the model; null takes one out");
   Json whole_parts;
-  for (const Kind kind : pipeline_kinds) {
-    const Json part = definitions.component(kind);
-    keys["pipeline"]["properties"][kind_name(kind)] = {{"anyOf", {{{"type", "null"}}, part}}};
-    whole_parts[kind_name(kind)] = {{"anyOf", {{{"type", "null"}}, Definitions::whole(kind)}}};
+  for (const PipelineRole& role : pipeline_roles) {
+    const Json part = definitions.component(role.kind);
+    keys["pipeline"]["properties"][role.name] = {{"anyOf", {{{"type", "null"}}, part}}};
+    whole_parts[role.name] = {{"anyOf", {{{"type", "null"}}, Definitions::whole(role.kind)}}};
   }
   keys["templates"] = described(map_schema(template_schema()), "how texts are put before the backbone");
   keys["training"] = list_schema(stage(), "stages, run in this order");

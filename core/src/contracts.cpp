@@ -7,6 +7,8 @@
 #include "blip3u/denoiser.h"
 #include "blip3u/encoder.h"
 #include "blip3u/error.h"
+#include "blip3u/guidance.h"
+#include "blip3u/host.h"
 #include "blip3u/model.h"
 #include "blip3u/plugin.h"
 #include "blip3u/sampler.h"
@@ -31,23 +33,33 @@ bool is_text(const Example& example) {
 }
 
 Error::~Error() = default;
+Cancelled::~Cancelled() = default;
 Component::~Component() = default;
 Encoder::~Encoder() = default;
 Session::~Session() = default;
+Joins::~Joins() = default;
 Backbone::~Backbone() = default;
+Condition::~Condition() = default;
 Stream::~Stream() = default;
+Streams::~Streams() = default;
+Keeps::~Keeps() = default;
+Nulls::~Nulls() = default;
 Denoiser::~Denoiser() = default;
+Guidance::~Guidance() = default;
+Objective::~Objective() = default;
 Sampler::~Sampler() = default;
 Decoder::~Decoder() = default;
 Tokenizer::~Tokenizer() = default;
 Dataset::~Dataset() = default;
 Model::~Model() = default;
 Task::~Task() = default;
+Weights::~Weights() = default;
+Ranks::~Ranks() = default;
+Host::~Host() = default;
 
 Tensor Encoder::embed_image(const Visual&) { lacks("encoder", "text_embedding"); }
 Tensor Encoder::embed_text(const TextBatch&) { lacks("encoder", "text_embedding"); }
 Tensor Encoder::embed_codes(const Tensor&, std::int64_t) { lacks("encoder", "codes"); }
-std::unique_ptr<Stream> Denoiser::stream(const Condition&) { lacks("denoiser", "stream"); }
 
 const char* kind_name(Kind kind) {
   switch (kind) {
@@ -59,6 +71,8 @@ const char* kind_name(Kind kind) {
     case Kind::tokenizer: return "tokenizer";
     case Kind::dataset: return "dataset";
     case Kind::task: return "task";
+    case Kind::guidance: return "guidance";
+    case Kind::objective: return "objective";
   }
   return "unknown";
 }

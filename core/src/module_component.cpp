@@ -8,6 +8,7 @@
 
 #include <cmath>
 
+#include "blip3u/nn/modules.h"
 #include "blip3u/random.h"
 
 namespace blip3u {
@@ -23,12 +24,20 @@ void fill(const Tensor& parameter, std::uint64_t seed, const std::string& name, 
   parameter.copy_(values);
 }
 
+double glorot_bound(const Tensor& weight) {  // Glorot & Bengio 2010
+  return std::sqrt(6 / static_cast<double>(weight.size(0) + weight.size(1)));
+}
+
 /// Weight uniform in +-bound, bias zero.
 void fill_affine(const Tensor& weight, const Tensor& bias, double bound, std::uint64_t seed,
                  const std::string& prefix) {
   fill(weight, seed, prefix + "weight",
        [&](Tensor& values, at::Generator& stream) { values.uniform_(-bound, bound, stream); });
   if (bias.defined()) bias.zero_();
+}
+
+void fill_table(const Tensor& table, std::uint64_t seed, const std::string& name) {
+  fill(table, seed, name, [](Tensor& values, at::Generator& stream) { values.normal_(0, 0.02, stream); });
 }
 
 /// 1/sqrt(fan_in), where fan_in counts the inputs that one output value sees.
@@ -38,11 +47,29 @@ double inputs_per_row(const Tensor& weight) {
   return static_cast<double>(weight.numel()) / static_cast<double>(weight.size(0));
 }
 
+void draw_deferred(nn::Deferred& module, std::uint64_t seed, const std::string& prefix) {
+  for (const nn::Deferred::Slot& slot : module.slots()) {
+    const Tensor& shape = *slot.tensor;
+    const Tensor value = at::empty(shape.sizes(), at::TensorOptions(at::kCPU).dtype(at::kFloat));
+    const auto uniform = [&](double bound) {
+      fill(value, seed, prefix + slot.name,
+           [&](Tensor& values, at::Generator& stream) { values.uniform_(-bound, bound, stream); });
+    };
+    switch (slot.draw) {
+      case nn::Draw::glorot: uniform(glorot_bound(shape)); break;
+      case nn::Draw::fan_in: uniform(fan_in_bound(inputs_per_row(shape))); break;
+      case nn::Draw::table: fill_table(value, seed, prefix + slot.name); break;
+      case nn::Draw::ones: value.fill_(1); break;
+      case nn::Draw::zeros: value.zero_(); break;
+    }
+    module.fill(slot, value);
+  }
+}
+
 void initialize_module(torch::nn::Module& module, std::uint64_t seed, const std::string& name) {
   const std::string prefix = name.empty() ? "" : name + ".";
   if (auto* linear = module.as<torch::nn::LinearImpl>()) {
-    const auto sum = static_cast<double>(linear->weight.size(0) + linear->weight.size(1));
-    fill_affine(linear->weight, linear->bias, std::sqrt(6 / sum), seed, prefix);  // Glorot & Bengio 2010
+    fill_affine(linear->weight, linear->bias, glorot_bound(linear->weight), seed, prefix);
   } else if (auto* conv1d = module.as<torch::nn::Conv1dImpl>()) {
     fill_affine(conv1d->weight, conv1d->bias, fan_in_bound(inputs_per_row(conv1d->weight)), seed, prefix);
   } else if (auto* conv2d = module.as<torch::nn::Conv2dImpl>()) {
@@ -56,8 +83,9 @@ void initialize_module(torch::nn::Module& module, std::uint64_t seed, const std:
     fill_affine(transposed->weight, transposed->bias, fan_in_bound(std::max(1.0, channels * kernel / steps)), seed,
                 prefix);
   } else if (auto* embedding = module.as<torch::nn::EmbeddingImpl>()) {
-    fill(embedding->weight, seed, prefix + "weight",
-         [](Tensor& values, at::Generator& stream) { values.normal_(0, 0.02, stream); });
+    fill_table(embedding->weight, seed, prefix + "weight");
+  } else if (auto* deferred = dynamic_cast<nn::Deferred*>(&module)) {
+    draw_deferred(*deferred, seed, prefix);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "blip3u/parameters.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -44,6 +45,18 @@ std::vector<std::string> split_commas(std::string_view text) {
   return parts;
 }
 
+/// The numbers of a declaration's text; what is none becomes no number, which check_value refuses.
+std::vector<double> split_numbers(std::string_view text) {
+  std::vector<double> numbers;
+  for (const std::string& part : split_commas(text)) {
+    double number = 0;
+    const char* const end = part.data() + part.size();
+    const auto [stop, error] = std::from_chars(part.data(), end, number);
+    numbers.push_back(error == std::errc() && stop == end ? number : std::numeric_limits<double>::quiet_NaN());
+  }
+  return numbers;
+}
+
 std::string check_range(const ParameterSpec& spec, double value, const std::string& shown) {
   if (!std::isfinite(value)) return fmt::format("must be a finite number, is {}", shown);
   if (value >= spec.minimum && value <= spec.maximum) return {};
@@ -84,14 +97,19 @@ const std::string& Parameters::text(std::string_view name) const {
 const std::vector<std::string>& Parameters::texts(std::string_view name) const {
   return value_of<std::vector<std::string>>(values_, name, "a list of texts");
 }
+const std::vector<double>& Parameters::numbers(std::string_view name) const {
+  return value_of<std::vector<double>>(values_, name, "a list of numbers");
+}
 
 ParameterValue default_value(const ParameterSpec& spec) {
   switch (spec.type) {
     case ParameterType::boolean: return spec.default_boolean;
     case ParameterType::integer: return static_cast<std::int64_t>(spec.default_number);
     case ParameterType::number: return spec.default_number;
-    case ParameterType::text: return std::string(spec.default_text);
+    case ParameterType::text:
+    case ParameterType::path: return std::string(spec.default_text);
     case ParameterType::texts: return split_commas(spec.default_text);
+    case ParameterType::numbers: return split_numbers(spec.default_text);
   }
   return {};
 }
@@ -110,6 +128,17 @@ std::string check_value(const ParameterSpec& spec, const ParameterValue& value) 
     case ParameterType::text:
       if (const auto* text = std::get_if<std::string>(&value)) return check_choice(spec, *text);
       return "must be text";
+    case ParameterType::path: return std::holds_alternative<std::string>(value) ? "" : "must be a path";
+    case ParameterType::numbers: {
+      const auto* numbers = std::get_if<std::vector<double>>(&value);
+      if (!numbers) return "must be a list of numbers";
+      for (const double number : *numbers) {
+        if (std::string problem = check_range(spec, number, fmt::format("{}", number)); !problem.empty()) {
+          return "holds a number that " + problem;
+        }
+      }
+      return {};
+    }
     case ParameterType::texts: {
       const auto* texts = std::get_if<std::vector<std::string>>(&value);
       if (!texts) return "must be a list of texts";

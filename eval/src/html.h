@@ -1,23 +1,20 @@
-// Pieces of HTML for reports.
+// Pages from templates.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace blip3u::eval::html {
 
-/// Text made safe between tags and in quoted attributes.
-std::string escape(std::string_view text);
+/// Fills a Mustache template: {{key}} is escaped, {{{key}}} is not. False, null, an empty text and an empty list leave
+/// their {{#section}} out; a number is written as JSON writes it. Throws Error naming the file if it is missing or no
+/// template.
+std::string fill_in(const std::filesystem::path& file, const nlohmann::json& values);
 
-/// An <img> that carries the PNG file in itself.
-std::string embedded_png(const std::filesystem::path& file, const std::string& description);
-
-/// A value with its interval on an axis from 0 to 1, as inline SVG, with thin lines where the references are.
-std::string interval_bar(double value, double low, double high, const std::vector<double>& references);
-
-/// A whole page.
-std::string page(const std::string& title, const std::string& body);
+/// For `data:` addresses.
+std::string base64(std::string_view bytes);
 
 }  // namespace blip3u::eval::html

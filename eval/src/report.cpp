@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,9 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "blip3u/error.h"
+#include "blip3u/image.h"
 #include "eval/records.h"
 #include "html.h"
 #include "io/files.h"
+#include "io/installation.h"
 #include "io/progress.h"
 #include "training/run_directory.h"
 
@@ -23,8 +24,9 @@ namespace blip3u::eval {
 namespace {
 
 namespace fs = std::filesystem;
-using html::escape;
 using nlohmann::json;
+
+// Each function below gives one part of the values that eval/templates/report.html shows.
 
 std::string plain(const json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -40,45 +42,18 @@ std::string plain(const json& value) {
   return value.dump();
 }
 
-std::vector<fs::path> pictures_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  if (!fs::is_directory(folder)) return files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file() && entry.path().extension() == ".png") files.push_back(entry.path());
-  }
-  std::ranges::sort(files);
-  return files;
-}
-
-/// One mark in the head: is the run's outcome whole?
-std::string heading(const json& manifest) {
-  const auto status = manifest.value("status", "unknown");
-  return fmt::format(
-      "<h1>{}</h1>\n<p class=\"soft\"><span class=\"badge {}\">{}</span> seed {} &middot; {} &middot; {} &middot; run "
-      "{}</p>\n",
-      escape(manifest.value("name", "run")), status == "complete" ? "good" : "bad", escape(status),
-      escape(plain(manifest.value("seed", json()))), escape(manifest.value("device", "unknown device")),
-      escape(manifest.value("finished", manifest.value("started", ""))),
-      escape(manifest.value("hash", "").substr(0, 12)));
-}
-
-/// A name that narrow screens may break after its slashes and underscores.
-std::string breakable(const std::string& name) {
-  std::string text;
+/// A name in parts, after each of which a narrow screen may break the line.
+json in_parts(const std::string& name) {
+  json parts = json::array();
+  std::string part;
   for (const char character : name) {
-    text += escape(std::string_view(&character, 1));
-    if (character == '/' || character == '_') text += "<wbr>";
+    part += character;
+    if (character != '/' && character != '_') continue;
+    parts.push_back(part);
+    part.clear();
   }
-  return text;
-}
-
-std::string score_row(const Score& score, const std::vector<double>& references) {
-  return fmt::format(
-      "<tr{}><td>{}<small>{}, n = {}, {}{}</small></td><td class=\"number\">{:.3f}<small>[{:.3f}, "
-      "{:.3f}]</small></td><td class=\"bar\">{}</td></tr>\n",
-      score.reference ? " class=\"reference\"" : "", breakable(score.name), escape(score.protocol), score.count,
-      escape(score.interval), score.higher_is_better ? "" : ", lower is better", score.value, score.low, score.high,
-      html::interval_bar(score.value, score.low, score.high, references));
+  parts.push_back(part);
+  return parts;
 }
 
 /// The values that a score is drawn against: references that are named after it ("generation/seen_shuffled" belongs to
@@ -94,30 +69,54 @@ std::vector<double> references_of(const Score& score, const std::vector<Score>& 
   return values;
 }
 
-std::string figures(const std::vector<TaskRecord>& tasks) {
-  std::string rows;
-  for (const auto& task : tasks) {
-    rows += fmt::format("<tr class=\"task\"><td colspan=\"3\">{}</td></tr>\n", escape(task.name));
-    if (!task.reason.empty()) {
-      rows += fmt::format("<tr><td colspan=\"3\">not applicable: {}</td></tr>\n", escape(task.reason));
-    }
-    for (const auto& score : task.scores) {
-      const auto references = score.reference ? std::vector<double>() : references_of(score, task.scores);
-      rows += score_row(score, references);
-    }
+json score_values(const Score& score, const std::vector<Score>& all) {
+  const auto x = [](double share) { return 3 + 194 * std::clamp(share, 0.0, 1.0); };  // on the bar, which is 200 wide
+  json marks = json::array();
+  if (!score.reference) {
+    for (const double reference : references_of(score, all)) marks.push_back(fmt::format("{:.1f}", x(reference)));
   }
-  if (rows.empty()) return "<p>No task has been evaluated.</p>\n";
-  return "<table><thead><tr><th>score</th><th class=\"number\">value, 95&nbsp;%</th><th>0 to "
-         "1</th></tr></thead><tbody>\n" +
-         rows +
-         "</tbody></table>\n<p class=\"soft\">Grey rows are references: floors, ceilings, the scorer's own accuracy on "
-         "real images, and single held-out prompts. Dashed lines mark them in the bars; the pale band is the 95 % "
-         "interval.</p>\n";
+  return {{"parts", in_parts(score.name)},
+          {"protocol", score.protocol},
+          {"count", score.count},
+          {"interval", score.interval},
+          {"lower_is_better", !score.higher_is_better},
+          {"reference", score.reference},
+          {"value", fmt::format("{:.3f}", score.value)},
+          {"low", fmt::format("{:.3f}", score.low)},
+          {"high", fmt::format("{:.3f}", score.high)},
+          {"marks", marks},
+          {"band_x", fmt::format("{:.1f}", x(score.low))},
+          {"band_width", fmt::format("{:.1f}", std::max(1.0, x(score.high) - x(score.low)))},
+          {"dot_x", fmt::format("{:.1f}", x(score.value) - 1)}};
 }
 
-std::string stages(const json& metrics, const json& manifest) {
+json tasks_values(const std::vector<TaskRecord>& tasks) {
+  json all = json::array();
+  for (const auto& task : tasks) {
+    json scores = json::array();
+    for (const auto& score : task.scores) scores.push_back(score_values(score, task.scores));
+    all.push_back({{"task", task.name}, {"reason", task.reason}, {"scores", scores}});
+  }
+  return all;
+}
+
+json sheets_values(const RunDirectory& run, const std::vector<TaskRecord>& tasks) {
+  json sheets = json::array();
+  for (const auto& task : tasks) {
+    json pictures = json::array();
+    for (const auto& picture : run.pictures(task.name)) {
+      pictures.push_back(
+          {{"label", picture.label}, {"good", picture.good}, {"png", html::base64(encode_png(picture.image))}});
+    }
+    if (!pictures.empty()) sheets.push_back({{"task", task.name}, {"pictures", pictures}});
+  }
+  return sheets;
+}
+
+/// Their charts go into the page as they are: SVG that the toolkit wrote.
+json stages_values(const RunDirectory& run, const json& metrics, const json& manifest) {
   const auto seconds = manifest.value("seconds", json::object());
-  std::string rows;
+  json stages = json::array();
   for (const auto& stage : metrics.value("stages", json::array())) {
     const auto name = stage.value("name", "");
     std::string losses;
@@ -126,36 +125,19 @@ std::string stages(const json& metrics, const json& manifest) {
       losses += fmt::format("{}{} {}", losses.empty() ? "" : ", ", loss, plain(value));
     }
     const auto time = seconds.is_object() ? seconds.find("stage " + name) : seconds.end();
-    rows += fmt::format("<tr><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
-                        escape(name), escape(plain(stage.value("steps", json()))),
-                        time != seconds.end() && time->is_number() ? duration_text(time->get<double>()) : "&ndash;",
-                        escape(losses));
+    const fs::path chart = run.chart_file(name);
+    const bool timed = time != seconds.end() && time->is_number();
+    stages.push_back({{"stage", name},
+                      {"steps", plain(stage.value("steps", json()))},
+                      {"time", timed ? duration_text(time->get<double>()) : "–"},
+                      {"losses", losses},
+                      {"chart", fs::exists(chart) ? read_text(chart) : ""}});
   }
-  if (rows.empty()) return {};
-  return "<h2>Training</h2>\n<div class=\"wide\"><table><thead><tr><th>stage</th><th class=\"number\">steps</th><th "
-         "class=\"number\">time</th><th>losses at the end</th></tr></thead><tbody>\n" +
-         rows + "</tbody></table></div>\n";
-}
-
-std::string charts(const fs::path& folder) {
-  std::string figures;
-  for (const auto& file : pictures_in(folder / "losses")) {
-    figures += html::embedded_png(file, "loss curves of stage " + file.stem().string());
-  }
-  return figures.empty() ? figures : "<div class=\"charts\">\n" + figures + "</div>\n";
-}
-
-std::string samples(const fs::path& folder) {
-  std::string text;
-  for (const auto& file : pictures_in(folder)) {
-    const auto name = file.stem().string();
-    text += fmt::format("<h3>{}</h3>\n{}", escape(name), html::embedded_png(file, "pictures of " + name));
-  }
-  return text.empty() ? text : "<h2>Pictures</h2>\n" + text;
+  return stages;
 }
 
 /// The most frequent confusions of one task, each with an example.
-std::string mistakes(const fs::path& file, const std::string& task) {
+json mistakes(const fs::path& file, const std::string& task) {
   struct Confusion {
     std::int64_t count = 0;
     std::string example;
@@ -179,30 +161,30 @@ std::string mistakes(const fs::path& file, const std::string& task) {
   std::vector<std::pair<std::pair<std::string, std::string>, Confusion>> ranked(confusions.begin(), confusions.end());
   std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
   if (ranked.size() > 8) ranked.resize(8);
-  std::string rows;
+  json rows = json::array();
   for (const auto& [words, confusion] : ranked) {
-    rows += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"soft\">{}</td></tr>\n",
-                        escape(words.first), escape(words.second), confusion.count, escape(confusion.example));
+    rows.push_back({{"expected", words.first},
+                    {"output", words.second},
+                    {"times", confusion.count},
+                    {"example", confusion.example}});
   }
-  return fmt::format(
-      "<h3>{}: {} wrong of {}</h3>\n<div class=\"wide\"><table><thead><tr><th>expected</th><th>got</th><th "
-      "class=\"number\">times</th><th>for example</th></tr></thead><tbody>\n{}</tbody></table></div>\n",
-      escape(task), wrong, all, rows);
+  return {{"task", task}, {"wrong", wrong}, {"all", all}, {"rows", rows}};
 }
 
-std::string all_mistakes(const fs::path& folder, const std::vector<TaskRecord>& tasks) {
-  std::string text;
+json all_mistakes(const RunDirectory& run, const std::vector<TaskRecord>& tasks) {
+  json found = json::array();
   for (const auto& task : tasks) {
-    const auto file = folder / "items" / (short_name(task.name) + ".jsonl");
-    if (fs::exists(file)) text += mistakes(file, task.name);
+    const auto file = run.items_file(task.name);
+    json of_task = fs::exists(file) ? mistakes(file, task.name) : json();
+    if (!of_task.is_null()) found.push_back(std::move(of_task));
   }
-  return text.empty() ? text : "<h2>Most frequent mistakes</h2>\n" + text;
+  return found;
 }
 
-std::string manifest_table(const json& manifest) {
-  std::string rows;
-  const auto row = [&](const std::string& key, const std::string& value) {
-    rows += fmt::format("<tr><th>{}</th><td class=\"code\">{}</td></tr>\n", escape(key), escape(value));
+json manifest_values(const json& manifest) {
+  json rows = json::array();
+  const auto row = [&](const std::string& key, const std::string& text) {
+    rows.push_back({{"key", key}, {"text", text}});
   };
   for (const auto& [key, value] : manifest.items()) {
     if (key == "seconds" && value.is_object()) {
@@ -218,22 +200,39 @@ std::string manifest_table(const json& manifest) {
       row(key, plain(value));
     }
   }
-  return "<h2>Where it came from</h2>\n<div class=\"wide\"><table><tbody>\n" + rows + "</tbody></table></div>\n";
+  return rows;
 }
 
 }  // namespace
 
 void write_report(const fs::path& run_directory) {
+  const RunDirectory run(run_directory);
   const auto manifest = read_manifest(run_directory);
   const auto metrics = read_metrics(run_directory);
   const auto tasks = read_task_records(run_directory);
   try {
-    const auto body = heading(manifest) + "<h2>Figures</h2>\n" + figures(tasks) + samples(run_directory) +
-                      stages(metrics, manifest) + charts(run_directory) + all_mistakes(run_directory, tasks) +
-                      "<h2>Recipe, every default filled in</h2>\n<pre>" +
-                      escape(read_text(run_directory / "resolved.yaml")) + "</pre>\n" + manifest_table(manifest);
+    const std::string status = manifest.value("status", "unknown");
+    const json sheets = sheets_values(run, tasks), stages = stages_values(run, metrics, manifest);
+    const json mistaken = all_mistakes(run, tasks);
+    const json values = {{"name", manifest.value("name", "run")},
+                         {"complete", status == "complete"},
+                         {"status", status},
+                         {"seed", plain(manifest.value("seed", json()))},
+                         {"device", manifest.value("device", "unknown device")},
+                         {"finished", manifest.value("finished", manifest.value("started", ""))},
+                         {"hash", manifest.value("hash", "").substr(0, 12)},
+                         {"has_tasks", !tasks.empty()},
+                         {"tasks", tasks_values(tasks)},
+                         {"has_sheets", !sheets.empty()},
+                         {"sheets", sheets},
+                         {"has_stages", !stages.empty()},
+                         {"stages", stages},
+                         {"has_mistakes", !mistaken.empty()},
+                         {"mistakes", mistaken},
+                         {"recipe", read_text(run.recipe_file())},
+                         {"manifest", manifest_values(manifest)}};
     write_atomically(run_directory / "report.html",
-                     html::page("BLIP3-U: " + manifest.value("name", std::string("run")), body));
+                     html::fill_in(installation() / "share" / "blip3u" / "report" / "report.html", values));
   } catch (const json::exception& error) {
     throw Error(
         fmt::format("{}: manifest.json, metrics.json or an item is damaged: {}; delete it and run the recipe again",

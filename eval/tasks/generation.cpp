@@ -106,7 +106,7 @@ class Generation final : public Task {
         result.scores.push_back(scorer_reference("generation/scorer_on_real", context.dataset, truths, protocol_));
       }
     }
-    score_diversity(images, jobs, context.seed, result.scores);
+    score_diversity(images, jobs, result.scores);
     return result;
   }
 
@@ -168,7 +168,7 @@ class Generation final : public Task {
       if (held_out) pairs[to_text(wanted)].add(reading, wanted);
     }
     const std::string protocol = protocol_name(protocol_);
-    const auto group = tally.scores(name, protocol, clusters, derive_seed(derive_seed(seed, name), "interval"));
+    const auto group = tally.scores(name, protocol, clusters);
     scores.insert(scores.end(), group.begin(), group.end());
     for (const auto& [pair, part] : pairs)
       scores.push_back(as_reference(part.score(fmt::format("{}: {}", name, pair), protocol)));
@@ -176,8 +176,7 @@ class Generation final : public Task {
   }
 
   /// How different images of one prompt are. A deterministic objective such as regression has no diversity.
-  static void score_diversity(const Tensor& images, const std::vector<Job>& jobs, std::uint64_t seed,
-                              std::vector<Score>& scores) {
+  static void score_diversity(const Tensor& images, const std::vector<Job>& jobs, std::vector<Score>& scores) {
     std::vector<double> values;
     std::vector<std::int64_t> of_prompt;
     for (std::size_t first = 0; first < jobs.size();) {
@@ -188,8 +187,7 @@ class Generation final : public Task {
       first = last;
     }
     if (values.empty()) return;
-    scores.push_back(mean_score("generation/diversity", "pixel_distance@1", values, of_prompt,
-                                derive_seed(seed, "generation/diversity")));
+    scores.push_back(mean_score("generation/diversity", "pixel_distance@1", values, of_prompt));
   }
 
   ShapeProtocol protocol_;

@@ -33,10 +33,10 @@ std::vector<Score> ShapeTally::scores(const std::string& name, const std::string
 }
 
 std::vector<Score> ShapeTally::scores(const std::string& name, const std::string& protocol,
-                                      const std::vector<std::int64_t>& clusters, std::uint64_t seed) const {
-  return {clustered_share_score(name, protocol, both_, clusters, seed),
-          clustered_share_score(name + "_colour", protocol, colour_, clusters, seed),
-          clustered_share_score(name + "_shape", protocol, shape_, clusters, seed)};
+                                      const std::vector<std::int64_t>& clusters) const {
+  return {clustered_share_score(name, protocol, both_, clusters),
+          clustered_share_score(name + "_colour", protocol, colour_, clusters),
+          clustered_share_score(name + "_shape", protocol, shape_, clusters)};
 }
 
 std::string to_text(const ShapeReading& reading) { return reading.found ? to_text(*reading.found) : reading.reason; }

@@ -27,7 +27,7 @@ class ShapeTally {
 
   /// The same of pictures that are not: clusters[i] says to which cluster the picture added as number i belongs.
   std::vector<Score> scores(const std::string& name, const std::string& protocol,
-                            const std::vector<std::int64_t>& clusters, std::uint64_t seed) const;
+                            const std::vector<std::int64_t>& clusters) const;
 
  private:
   std::vector<double> both_, colour_, shape_;  // of each picture: 1 if right, else 0

@@ -144,11 +144,10 @@ class Vqa final : public Task {
               });
     for (const auto& [name, part] : parts) {
       const auto full_name = name.empty() ? std::string("vqa") : "vqa/" + name;
-      const auto seed = derive_seed(derive_seed(context.seed, "vqa"), full_name);
-      result.scores.push_back(clustered_share_score(full_name, protocol, part.values, part.images, seed));
+      result.scores.push_back(clustered_share_score(full_name, protocol, part.values, part.images));
       if (name.empty()) {
         result.scores.push_back(
-            as_reference(clustered_share_score("vqa/blind_majority", protocol, part.blind_values, part.images, seed)));
+            as_reference(clustered_share_score("vqa/blind_majority", protocol, part.blind_values, part.images)));
       }
     }
     return result;

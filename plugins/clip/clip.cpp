@@ -69,10 +69,16 @@ class Clip : public ModuleComponent<Encoder> {
   Tensor embed_image(const Visual& visual) override { return pooling_(visual.x); }
   Tensor embed_text(const TextBatch& texts) override { return text_(texts); }
 
+  /// The limit is kept here and not in the loss, where it would take the gradient away and the scale would never
+  /// return.
+  void after_step(Generator&) override {
+    const torch::NoGradGuard no_grad;
+    log_scale_.clamp_max_(std::log(largest_scale));
+  }
+
   std::vector<Loss> loss(const EncoderBatch& batch, Generator& generator) override {
     const Tensor features = image_(batch.images);
-    const Tensor scale = log_scale_.clamp_max(std::log(largest_scale)).exp();
-    const Tensor logits = scale * pooling_(features).matmul(text_(batch.captions).t());
+    const Tensor logits = log_scale_.exp() * pooling_(features).matmul(text_(batch.captions).t());
     const clip::Pairs pairs = clip::pair_up(batch.captions);
     std::vector<Loss> losses{bias_.defined() ? clip::siglip_loss(logits + bias_, pairs)
                                              : clip::infonce_loss(logits, pairs)};

@@ -14,9 +14,10 @@ struct Pairs {
 };
 
 inline Pairs pair_up(const TextBatch& texts) {
-  const Tensor ids =
-      texts.ids.masked_fill(texts.valid.logical_not(), -1);  // what lies below padding counts for nothing
-  const Tensor present = texts.valid.any(1);
+  // What lies below padding counts for nothing.
+  const bool padded = texts.valid.defined();
+  const Tensor ids = padded ? texts.ids.masked_fill(texts.valid.logical_not(), -1) : texts.ids;
+  const Tensor present = padded ? texts.valid.any(1) : torch::ones({ids.size(0)}, ids.options().dtype(torch::kBool));
   const Tensor equal = (ids.unsqueeze(0) == ids.unsqueeze(1)).all(2);
   return {equal.logical_and(present.unsqueeze(1)), present};
 }

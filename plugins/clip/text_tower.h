@@ -19,7 +19,7 @@ struct TextOptions {
 class TextTowerImpl : public torch::nn::Module {
  public:
   TextTowerImpl(const TextOptions& options, std::uint64_t seed) : length_(options.length) {
-    words_ = register_module("words", torch::nn::Embedding(options.vocabulary, options.width));
+    words_ = register_module("embedding", torch::nn::Embedding(options.vocabulary, options.width));
     positions_ =
         register_parameter("positions", learned_table({options.length, options.width}, 0.02, seed, "text positions"));
     blocks_ = register_module(
@@ -32,7 +32,7 @@ class TextTowerImpl : public torch::nn::Module {
   /// [B,E] of unit length. Texts beyond the length are cut; a row without a valid token gets a finite, useless one.
   Tensor forward(const TextBatch& texts) {
     const Tensor ids = texts.ids.slice(1, 0, length_);
-    const Tensor valid = texts.valid.slice(1, 0, length_);
+    const Tensor valid = texts.valid.defined() ? texts.valid.slice(1, 0, length_) : Tensor();
     layers::TransformerInputs inputs;
     inputs.mask = valid;
     const Tensor x = blocks_(words_(ids) + positions_.slice(0, 0, ids.size(1)), inputs);

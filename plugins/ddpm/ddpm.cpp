@@ -4,8 +4,6 @@
 
 #include "blip3u/plugin.h"
 #include "blip3u/sampler.h"
-#include "layers/guidance.h"
-#include "layers/join.h"
 #include "layers/loss.h"
 #include "layers/sampling.h"
 
@@ -35,73 +33,91 @@ std::vector<double> signal_shares(bool cosine, std::int64_t train_steps) {
   return shares;
 }
 
-class Ddpm : public Sampler {
+class Ddpm : public Sampler, public Objective {
  public:
   Ddpm(const Parameters& parameters, const BuildContext& context)
-      : shares_(signal_shares(parameters.text("schedule") == "cosine", parameters.integer("train_steps"))),
-        predicts_velocity_(parameters.text("prediction") == "v"),
+      : shares_(signal_shares(trained_for(parameters, context.wiring).ends_with("/cosine"),
+                              parameters.integer("train_steps"))),
+        predicts_velocity_(trained_for(parameters, context.wiring).starts_with("v/")),
         steps_(parameters.integer("steps")),
         clip_(parameters.number("clip")),
-        guidance_(parameters.number("guidance")),
-        condition_dropout_(parameters.number("condition_dropout")),
         device_(context.device),
         share_table_(at::tensor(shares_, at::kFloat).to(device_)) {}
 
-  double condition_dropout() const override { return condition_dropout_; }
   double order() const override { return 1; }  // DDIM is Euler's method in another variable
 
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
-                         Generator& generator) override {
-    const Tensor step = (generator.uniform({}, device_) * static_cast<double>(train_steps())).floor().to(at::kLong) + 1;
-    const Tensor share = share_table_.index_select(0, step).view({-1, 1, 1});
-    const Tensor noise = generator.normal(target.x.sizes().slice(1), device_);
-    const Tensor noised = share.sqrt() * target.x + (1 - share).sqrt() * noise;
-    const Tensor time = step.to(at::kFloat) / static_cast<double>(train_steps());
-    const Tensor prediction = denoiser.predict({noised, {}}, time, condition);
-    if (!predicts_velocity_) return {layers::squared_error("noise", prediction, noise)};
-    return {layers::squared_error("velocity", prediction, share.sqrt() * noise - (1 - share).sqrt() * target.x)};
+  std::vector<double> times() const override {
+    std::vector<double> times;
+    for (std::int64_t i = 0; i < steps_; ++i) times.push_back(time_of(step_before(i)));
+    return times;
   }
 
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
-    Tensor x = generator.normal({layout.tokens, layout.width}, device_);
+  std::vector<Loss> loss(const LossTask& task) override {
+    const Tensor& data = task.target.x;
+    const Tensor step =
+        (task.noise.uniform({}, device_) * static_cast<double>(train_steps())).floor().to(at::kLong) + 1;
+    const Tensor share = share_table_.index_select(0, step).view({-1, 1, 1});
+    const Tensor noise = task.noise.normal(data.sizes().slice(1), device_);
+    const Tensor noised = share.sqrt() * data + (1 - share).sqrt() * noise;
+    const Tensor prediction = task.denoiser.predict({.noised = {noised, {}},
+                                                     .time = step.to(at::kFloat) / static_cast<double>(train_steps()),
+                                                     .condition = task.condition,
+                                                     .noise = &task.noise});
+    if (!predicts_velocity_) return {layers::squared_error("noise", prediction, noise)};
+    return {layers::squared_error("velocity", prediction, share.sqrt() * noise - (1 - share).sqrt() * data)};
+  }
+
+  Made sample(const SampleTask& task) override {
+    Tensor x = task.noise.normal({task.layout.tokens, task.layout.width}, device_);
     for (std::int64_t i = 0; i < steps_; ++i) {
-      const std::int64_t step = train_steps() * (steps_ - i) / steps_;
-      const std::int64_t next = train_steps() * (steps_ - i - 1) / steps_;
-      const Tensor time =
-          at::full({x.size(0)}, static_cast<double>(step) / static_cast<double>(train_steps()), x.options());
-      x = ddim(x, layers::guided_prediction(denoiser, x, time, conditions, guidance_), share(step), share(next));
-      if (progress) progress(i + 1, steps_);
+      const std::int64_t step = step_before(i), next = step_before(i + 1);
+      const Tensor prediction = guided_prediction(task, {x, {}}, time_of(step), i);
+      const Visual guess{data(x, prediction, share(step)), {}};
+      x = ddim(x, guess.x, share(step), share(next));
+      report(task.watch, {.done = i + 1, .total = steps_, .guess = &guess});
     }
-    return {x, {}};
+    return {.visual = {x, {}}};
+  }
+
+  /// The objective that its own parameters make, or that of the sampler whose model it solves.
+  static std::string trained_for(const Parameters& parameters, const Wiring& wiring) {
+    if (!wiring.objective.empty()) return wiring.objective;
+    return std::string(parameters.text("prediction") == "v" ? "v/" : "noise/") +
+           (parameters.text("schedule") == "cosine" ? "cosine" : "linear_beta");
   }
 
  private:
   std::int64_t train_steps() const { return static_cast<std::int64_t>(shares_.size()) - 1; }
+  std::int64_t step_before(std::int64_t i) const { return train_steps() * (steps_ - i) / steps_; }
+  double time_of(std::int64_t step) const { return static_cast<double>(step) / static_cast<double>(train_steps()); }
   double share(std::int64_t step) const { return shares_[static_cast<std::size_t>(step)]; }
 
+  /// The v of Salimans & Ho 2022 (arXiv:2202.00512) is signal * noise - deviation * data.
+  Tensor data(const Tensor& x, const Tensor& prediction, double share) const {
+    const double signal = std::sqrt(share), deviation = std::sqrt(1 - share);
+    const Tensor data =
+        predicts_velocity_ ? signal * x - deviation * prediction : (x - deviation * prediction) / signal;
+    return clip_ > 0 ? data.clamp(-clip_, clip_) : data;
+  }
+
   /// One deterministic step of DDIM (Song et al. 2021, arXiv:2010.02502, equation 12 with sigma 0).
-  Tensor ddim(const Tensor& x, const Tensor& prediction, double share, double next_share) const {
-    const double signal = std::sqrt(share);
-    const double deviation = std::sqrt(1 - share);
-    // The v of Salimans & Ho 2022 (arXiv:2202.00512) is signal * noise - deviation * data.
-    Tensor data = predicts_velocity_ ? signal * x - deviation * prediction : (x - deviation * prediction) / signal;
-    if (clip_ > 0) data = data.clamp(-clip_, clip_);
-    const Tensor noise = (x - signal * data) / deviation;
+  static Tensor ddim(const Tensor& x, const Tensor& data, double share, double next_share) {
+    const Tensor noise = (x - std::sqrt(share) * data) / std::sqrt(1 - share);
     return std::sqrt(next_share) * data + std::sqrt(1 - next_share) * noise;
   }
 
   std::vector<double> shares_;
   bool predicts_velocity_;
   std::int64_t steps_;
-  double clip_, guidance_, condition_dropout_;
+  double clip_;
   at::Device device_;
   Tensor share_table_;
 };
 
 void check(const Parameters& parameters, Wiring& wiring) {
   layers::check_continuous(wiring);
-  layers::check_guidance(parameters, wiring);
+  layers::check_objective(Ddpm::trained_for(parameters, wiring),
+                          "noise/cosine v/cosine noise/linear_beta v/linear_beta", wiring);
   if (parameters.integer("steps") > parameters.integer("train_steps")) {
     wiring.reject("steps", "sampling cannot take more steps than train_steps; lower steps or raise train_steps");
   }
@@ -111,16 +127,16 @@ constexpr const char* provides[] = {"sample"};
 constexpr const char* needs[] = {"predict"};
 constexpr const char* predictions[] = {"epsilon", "v"};
 constexpr const char* schedules[] = {"cosine", "linear"};
-constexpr ParameterSpec own_parameters[] = {
+constexpr ParameterSpec parameters[] = {
     text("prediction", "v", "what the denoiser learns: the noise (epsilon), or v (Salimans & Ho 2022)", predictions),
     text("schedule", "cosine", "how the noise grows over the training steps", schedules),
     integer("train_steps", 1000, 1, 100000, "steps of the training schedule"),
-    integer("steps", 30, 1, 100000, "DDIM steps of sampling"),
-    number("clip", 5.0, 0.0, 1000.0,
-           "limit of the predicted features while sampling, which epsilon needs where the "
-           "input is almost all noise; 0: none"),
+    inference(integer("steps", 30, 1, 100000, "DDIM steps of sampling")),
+    inference(
+        number("clip", 5.0, 0.0, 1000.0,
+               "limit of the predicted features while sampling, which epsilon needs where the input is almost all "
+               "noise; 0: none")),
 };
-constexpr auto parameters = layers::join(own_parameters, layers::guidance_parameters);
 constexpr const char* losses[] = {"noise", "velocity"};
 
 constexpr ComponentDescriptor components[] = {

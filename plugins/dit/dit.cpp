@@ -44,21 +44,48 @@ class Dit : public ModuleComponent<Denoiser> {
     layers::zero_adaptive(*this, parameters.number("gate_start"));
   }
 
-  Condition prepare(Session& context) override {
-    return {.context = &context, .tokens = queries_(context), .mask = {}};
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    auto condition = std::make_unique<Prepared>(&given.context, queries_(given.context));
+    if (at::GradMode::is_enabled()) return condition;
+    for (auto& block : blocks_->blocks()) condition->context_of.push_back(block->read(condition->tokens));
+    if (pooled_ || given.times.empty()) return condition;  // else the time alone steers the norms
+    const std::vector<float> times(given.times.begin(), given.times.end());
+    const Tensor steering = time_(at::tensor(times).to(condition->tokens.device()));
+    for (auto& block : blocks_->blocks()) condition->modulation_of.push_back(block->modulation(steering));
+    condition->output_modulation = output_->modulation(steering);
+    return condition;
   }
 
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    layers::TransformerInputs inputs;
-    inputs.condition = time_(time);
-    if (pooled_) inputs.condition = inputs.condition + pooled_(layers::pooled(condition.tokens, condition.mask));
-    inputs.context = condition.tokens;
-    inputs.context_mask = condition.mask;
-    const Tensor x = blocks_->forward(input_(layers::merge_squares(noised.x, merge_)) + positions_, inputs);
-    return layers::split_squares(output_(x, inputs.condition), merge_);
+  Tensor predict(const Prediction& asked) override {
+    const Condition& condition = asked.condition;
+    const auto* const kept = at::GradMode::is_enabled() ? nullptr : dynamic_cast<const Prepared*>(&condition);
+    const bool steered = kept && asked.step >= 0 && kept->output_modulation.defined();
+    layers::TransformerInputs inputs{.context = condition.tokens, .context_mask = condition.mask};
+    if (!steered) {
+      inputs.condition = time_(asked.time);
+      if (pooled_) inputs.condition = inputs.condition + pooled_(layers::pooled(condition.tokens, condition.mask));
+    }
+    std::vector<layers::BlockMemory> memories;
+    for (std::size_t i = 0; kept && i < kept->context_of.size(); ++i) {
+      memories.push_back({.context = kept->context_of[i]});
+      if (steered) memories.back().modulation = kept->modulation_of[i].slice(0, asked.step, asked.step + 1);
+    }
+    const Tensor tokens = layers::merge_squares(asked.noised.x, merge_).to(positions_.scalar_type());
+    const Tensor x = blocks_->forward(input_(tokens) + positions_, inputs, memories);
+    const Tensor made = output_->modulated(x, steered ? kept->output_modulation.slice(0, asked.step, asked.step + 1)
+                                                      : output_->modulation(inputs.condition));
+    return layers::split_squares(made, merge_).to(at::kFloat);
   }
 
  private:
+  /// What depends on the condition and on the solver's times alone is computed once an image, without gradients.
+  struct Prepared : Condition {
+    using Condition::Condition;
+    std::vector<layers::KeyValue> context_of;  // of each block
+    std::vector<Tensor> modulation_of;         // of each block, [times,...]
+    Tensor output_modulation;                  // [times,...]
+  };
+
   std::int64_t merge_;
   layers::Queries queries_;
   layers::TimeEmbedding time_;
@@ -74,7 +101,7 @@ void check(const Parameters& parameters, Wiring& wiring) {
       layers::grid_side(wiring.features.tokens) == 0) {
     wiring.reject("positions", "the encoder's tokens form no square grid of rows and columns; set positions: random");
   }
-  layers::check_merge(parameters.integer("merge"), wiring);
+  layers::check_merge(parameters.integer("merge"), wiring.features.tokens, wiring);
   layers::check_heads(parameters.integer("width"), parameters.integer("heads"), "heads", wiring);
 }
 

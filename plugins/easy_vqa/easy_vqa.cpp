@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,9 @@
 #include "blip3u/package.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
+#include "blip3u/stream.h"
 #include "easy_vqa/captions.h"
+#include "layers/conversations.h"
 #include "layers/image_store.h"
 
 namespace {
@@ -83,7 +86,7 @@ void check(const Parameters& parameters, blip3u::Wiring& wiring) {
   }
 }
 
-class EasyVqa final : public blip3u::Dataset {
+class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip3u::Indexed {
  public:
   EasyVqa(const Parameters& parameters, const blip3u::BuildContext& context) {
     auto held_out = parse_held_out(parameters.texts("held_out"));
@@ -107,6 +110,7 @@ class EasyVqa final : public blip3u::Dataset {
           hash = blip3u::derive_seed(hash, static_cast<std::uint64_t>(fs::file_size(file, missing)));
         }
       }
+      stored_[split] = blip3u::layers::ImageStore(files);
       images_[split] = blip3u::layers::ImageStore(std::move(files), image_size);
       if (fetch) check_contents(split, folder);
     }
@@ -116,6 +120,12 @@ class EasyVqa final : public blip3u::Dataset {
       add_mirrored();
     }
     fingerprint_ = fmt::format("{:016x}", hash);
+    for (std::size_t i = 0; i < examples_[0].size(); ++i) {
+      conversations_[0].add(trains_generation_[i], examples_[0][i].questions.size());
+    }
+    for (const auto& example : examples_[1]) {
+      conversations_[1].add(!example.caption.empty(), example.questions.size());
+    }
   }
 
   std::int64_t size(Split split) const override { return static_cast<std::int64_t>(examples_[place(split)].size()); }
@@ -125,7 +135,7 @@ class EasyVqa final : public blip3u::Dataset {
   }
 
   Tensor image(Split split, std::int64_t index) const override {
-    auto& images = images_[place(split)];
+    const auto& images = images_[place(split)];
     return index < images.size() ? images.get(index) : images.get(index - images.size()).flip({2});
   }
 
@@ -148,6 +158,36 @@ class EasyVqa final : public blip3u::Dataset {
   }
 
   std::string fingerprint() const override { return fingerprint_; }
+
+  std::vector<blip3u::Chapter> chapters(Split split) const override { return {{"questions.json", samples(split)}}; }
+
+  std::unique_ptr<blip3u::Reader> open(Split split, std::int64_t) const override {
+    return blip3u::read_in_order(*this, split);
+  }
+
+  std::int64_t samples(Split split) const override { return conversations_[place(split)].size(); }
+
+  /// Training makes no picture of a held-out pair, but may be asked about one. Labels say the pair's caption as
+  /// "class", where it is known, and whether it is "held_out".
+  blip3u::Sample sample(Split split, std::int64_t index) const override {
+    const auto [picture, is_caption, number] = conversations_[place(split)].place(index);
+    const Example& shown = example(split, static_cast<std::int64_t>(picture));
+    const auto& stored = stored_[place(split)];
+    const auto file = static_cast<std::int64_t>(picture);
+    Tensor image = file < stored.size() ? stored.bytes(file) : stored.bytes(file - stored.size()).flip({2});
+    blip3u::Sample sample;
+    if (is_caption) {
+      sample = blip3u::layers::caption_conversation(shown.id, shown.caption, std::move(image));
+    } else {
+      const auto& [question, answer] = shown.questions[number];
+      sample =
+          blip3u::layers::question_conversation(shown.id, number, question, answer, shown.caption, std::move(image));
+    }
+    if (const auto pair = shown.caption.empty() ? std::nullopt : easy_vqa::parse_pair(shown.caption.substr(2))) {
+      sample.labels = {{"class", shown.caption}, {"held_out", held_out_[*pair] ? "yes" : "no"}};
+    }
+    return sample;
+  }
 
  private:
   /// Fills one split and returns the file's text.
@@ -228,12 +268,14 @@ class EasyVqa final : public blip3u::Dataset {
   easy_vqa::Pairs held_out_;
   std::array<std::vector<Example>, 2> examples_;
   std::vector<bool> trains_generation_;
-  mutable std::array<blip3u::layers::ImageStore, 2> images_;
+  std::array<blip3u::layers::ConversationIndex, 2> conversations_;
+  std::array<blip3u::layers::ImageStore, 2> images_;  // at the recipe's size
+  std::array<blip3u::layers::ImageStore, 2> stored_;
   std::string fingerprint_;
 };
 
 constexpr blip3u::ParameterSpec parameters[] = {
-    blip3u::text("path", "data/easy_vqa", "folder that the data set is unzipped to"),
+    blip3u::path("path", "data/easy_vqa", "folder that the data set is unzipped to"),
     blip3u::integer("image_size", 64, 32, 256, "pixels a side at which the 64 x 64 pictures are used"),
     blip3u::texts("held_out", "red triangle,teal circle,yellow rectangle,black circle",
                   "pairs of colour and shape that generation is never trained on"),

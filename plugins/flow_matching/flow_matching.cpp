@@ -1,59 +1,62 @@
-// sampler flow_matching: straight-line flow from noise to features, with classifier-free guidance.
+// sampler flow_matching: straight-line flow from noise to features.
 #include "blip3u/plugin.h"
 #include "blip3u/sampler.h"
 #include "layers/flow.h"
-#include "layers/guidance.h"
-#include "layers/join.h"
 #include "layers/sampling.h"
 
 namespace blip3u {
 namespace {
 
-class FlowMatching : public Sampler {
+class FlowMatching : public Sampler, public Objective {
  public:
   FlowMatching(const Parameters& parameters, const BuildContext& context)
-      : options_(layers::flow_options(parameters)),
-        guidance_(parameters.number("guidance")),
-        condition_dropout_(parameters.number("condition_dropout")),
-        device_(context.device) {}
+      : options_(layers::flow_options(parameters)), device_(context.device) {
+    // As the solver of another's model it follows what that was trained for.
+    if (const std::string& trained = context.wiring.objective; !trained.empty()) {
+      options_.predicts_data = trained == data_objective;
+    }
+  }
 
-  double condition_dropout() const override { return condition_dropout_; }
   double order() const override { return options_.solver == layers::FlowSolver::euler ? 1 : 2; }
+  std::vector<double> times() const override { return layers::flow_times(options_); }
 
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
-                         Generator& generator) override {
+  std::vector<Loss> loss(const LossTask& task) override {
     return {layers::flow_loss(
         "flow",
         [&](const Tensor& x, const Tensor& time) {
-          return denoiser.predict({x, {}}, time, condition);
+          return task.denoiser.predict(
+              {.noised = {x, {}}, .time = time, .condition = task.condition, .noise = &task.noise});
         },
-        target.x, generator, options_)};
+        task.target.x, task.noise, options_)};
   }
 
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
-    return {layers::integrate_flow(
-                [&](const Tensor& x, const Tensor& time) {
-                  return layers::guided_prediction(denoiser, x, time, conditions, guidance_);
-                },
-                generator.normal({layout.tokens, layout.width}, device_), options_, progress),
-            {}};
+  Made sample(const SampleTask& task) override {
+    const Tensor noise = task.noise.normal({task.layout.tokens, task.layout.width}, device_);
+    return {.visual = {layers::solve_flow(
+                           [&](const Tensor& x, double time, std::int64_t step) {
+                             return guided_prediction(task, {x, {}}, time, step);
+                           },
+                           noise, options_, task.watch),
+                       {}}};
   }
+
+  static constexpr const char* velocity_objective = "velocity/linear";
+  static constexpr const char* data_objective = "data/linear";
 
  private:
   layers::FlowOptions options_;
-  double guidance_, condition_dropout_;
   at::Device device_;
 };
 
 void check(const Parameters& parameters, Wiring& wiring) {
   layers::check_continuous(wiring);
-  layers::check_guidance(parameters, wiring);
+  const bool data = parameters.text("prediction") == "data";
+  layers::check_objective(data ? FlowMatching::data_objective : FlowMatching::velocity_objective,
+                          "velocity/linear data/linear", wiring);
 }
 
 constexpr const char* provides[] = {"sample"};
 constexpr const char* needs[] = {"predict"};
-constexpr auto parameters = layers::join(layers::flow_parameters, layers::guidance_parameters);
 constexpr const char* losses[] = {"flow"};
 
 constexpr ComponentDescriptor components[] = {
@@ -62,7 +65,7 @@ constexpr ComponentDescriptor components[] = {
      .summary = "Learns the velocity from noise to features on straight lines and follows it (Lipman et al. 2023).",
      .provides = provides,
      .needs = needs,
-     .parameters = parameters,
+     .parameters = layers::flow_parameters,
      .losses = losses,
      .check = check,
      .create = create<FlowMatching>}};

@@ -1,27 +1,49 @@
 // backbone gpt: a small autoregressive transformer that reads text and image features.
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
+#include <string>
+#include <vector>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "blip3u/module_component.h"
+#include "blip3u/random.h"
+#include "gpt/eye.h"
 #include "gpt/session.h"
-#include "layers/feed_forward.h"
 #include "layers/grid_checks.h"
-#include "layers/merge.h"
 
 namespace blip3u::gpt {
 namespace {
 
-class Gpt : public ModuleComponent<Backbone> {
+StackOptions stack_options(const Parameters& parameters) {
+  return {.width = parameters.integer("width"),
+          .layers = parameters.integer("layers"),
+          .heads = parameters.integer("heads"),
+          .key_heads = parameters.integer("kv_heads"),
+          .hidden = parameters.integer("hidden"),
+          .query_key_norm = parameters.boolean("query_key_norm")};
+}
+
+std::vector<std::int64_t> rotary_sections(const Parameters& parameters) {
+  const std::vector<double>& sections = parameters.numbers("rotary_sections");
+  return {sections.begin(), sections.end()};
+}
+
+/// The layouts of what the encoders make that the backbone reads with.
+std::vector<Layout> layouts_read(const Wiring& wiring) {
+  if (!wiring.reads.empty()) return wiring.reads;
+  return wiring.features.tokens > 0 ? std::vector{wiring.features} : std::vector<Layout>();
+}
+
+class Gpt : public ModuleComponent<Backbone>, public Joins {
  public:
-  Gpt(const Parameters& parameters, const BuildContext& context) : device_(context.device) {
-    network_.options = {.width = parameters.integer("width"),
-                        .layers = parameters.integer("layers"),
-                        .heads = parameters.integer("heads"),
-                        .key_heads = parameters.integer("kv_heads"),
-                        .hidden = parameters.integer("hidden"),
-                        .query_key_norm = parameters.boolean("query_key_norm")};
-    network_.rotary_theta = parameters.number("rotary_theta");
+  Gpt(const Parameters& parameters, const BuildContext& context)
+      : network_{
+            .options = stack_options(parameters),
+            .rotary = layers::Rotary(parameters.integer("width") / parameters.integer("heads"),
+                                     parameters.number("rotary_theta"), rotary_sections(parameters), context.device)} {
     torch::nn::ModuleList experts;
     for (std::int64_t i = 0; i < parameters.integer("experts"); ++i) {
       network_.experts.emplace_back(network_.options);
@@ -36,20 +58,25 @@ class Gpt : public ModuleComponent<Backbone> {
 
   Tensor embed(const Tensor& ids) override { return at::embedding(embedding_, ids); }
 
-  Tensor embed_visual(const Visual& visual) override {
-    if (!visual_positions_.defined()) {
+  Block embed_visual(const Visual& visual) override {
+    if (eyes_.empty()) {
       throw Error(Fault::usage, "backbone `gpt` was built without an encoder, so it cannot read images; name one");
     }
-    if (!visual.x.defined()) {
-      throw Error(Fault::plugin, "backbone `gpt` reads features, but the encoder gave codes without their embedding");
+    const auto source = static_cast<std::size_t>(visual.source);
+    if (visual.source < 0 || source >= eyes_.size()) {
+      throw Error(Fault::plugin, fmt::format("backbone `gpt` reads with {} encoders, but got features of number {}; "
+                                             "count Visual::source from 0",
+                                             eyes_.size(), visual.source));
     }
-    return visual_projector_.forward(layers::merge_squares(visual.x, merge_)) + visual_positions_;
+    return eyes_[source]->forward(visual, network_.rotary.axes());
   }
 
   Tensor logits(const Tensor& hidden) override { return at::linear(hidden, head_.defined() ? head_ : embedding_); }
 
-  std::unique_ptr<Session> begin(std::int64_t batch) override {
-    return std::make_unique<GptSession>(network_, batch, device_);
+  std::unique_ptr<Session> begin(std::int64_t batch) override { return std::make_unique<GptSession>(network_, batch); }
+
+  std::unique_ptr<Session> join(std::span<Session* const> sessions) override {
+    return GptSession::join(network_, sessions);
   }
 
  private:
@@ -57,42 +84,39 @@ class Gpt : public ModuleComponent<Backbone> {
     if (context.vocabulary <= 0) {
       throw Error(Fault::usage, "backbone `gpt` needs a vocabulary; fit or restore the tokenizer first");
     }
-    const std::int64_t width = network_.options.width;
-    embedding_ = register_parameter(
-        "embedding", learned_table({context.vocabulary, width}, parameters.number("embedding_deviation"), context.seed,
-                                   "embedding"));
+    const std::int64_t width = network_.options.width, words = context.vocabulary + context.wiring.extra_words;
+    embedding_ = register_parameter("embedding", learned_table({words, width}, parameters.number("embedding_deviation"),
+                                                               context.seed, "embedding"));
     if (!parameters.boolean("tied_embeddings")) {
       head_ = register_parameter(
-          "head",
-          learned_table({context.vocabulary, width}, 1 / std::sqrt(static_cast<double>(width)), context.seed, "head"));
+          "head", learned_table({words, width}, 1 / std::sqrt(static_cast<double>(width)), context.seed, "head"));
     }
-    const Layout& features = context.wiring.features;
-    if (features.tokens == 0) return;
-    merge_ = parameters.integer("merge");
-    const std::int64_t input = features.width * merge_ * merge_;
-    if (parameters.text("visual_projector") == "mlp") {
-      visual_projector_ = torch::nn::AnyModule(layers::FeedForward(input, width, width));
-    } else {
-      visual_projector_ = torch::nn::AnyModule(torch::nn::Linear(input, width));
+    for (const Layout& layout : layouts_read(context.wiring)) {
+      const std::string name = eyes_.empty() ? "eye" : fmt::format("eye_{}", eyes_.size());
+      eyes_.push_back(register_module(name, Eye(layout, parameters, width, derive_seed(context.seed, name))));
     }
-    register_module("visual_projector", visual_projector_.ptr());
-    visual_positions_ = register_parameter(
-        "visual_positions",
-        learned_table({features.tokens / (merge_ * merge_), width}, 0.02, context.seed, "visual_positions"));
   }
 
-  at::Device device_;
   Network network_;
-  Tensor embedding_, head_, visual_positions_;
-  torch::nn::AnyModule visual_projector_;
-  std::int64_t merge_ = 1;
+  Tensor embedding_, head_;
+  std::vector<Eye> eyes_;  ///< one for each encoder that it reads with
 };
+
+void check_sections(const Parameters& parameters, std::int64_t pairs, Wiring& wiring) {
+  const std::vector<double>& sections = parameters.numbers("rotary_sections");
+  const bool whole = std::ranges::all_of(sections, [](double size) { return size == std::floor(size); });
+  if (sections.empty() || (whole && std::accumulate(sections.begin(), sections.end(), 0.0) == pairs)) return;
+  wiring.reject("rotary_sections", fmt::format("they must be whole numbers that sum to {}, half the width of a head, "
+                                               "but are {}",
+                                               pairs, fmt::join(sections, ", ")));
+}
 
 void check(const Parameters& parameters, Wiring& wiring) {
   const std::int64_t width = parameters.integer("width");
   const std::int64_t heads = parameters.integer("heads");
   const std::int64_t key_heads = parameters.integer("kv_heads");
   wiring.backbone_width = width;
+  wiring.experts = parameters.integer("experts");
   layers::check_heads(width, heads, "heads", wiring);
   if (width % heads == 0 && width / heads % 2 != 0) {
     wiring.reject("heads", fmt::format("rotary positions need an even number of dimensions a head, but {} / {} is {}; "
@@ -104,7 +128,8 @@ void check(const Parameters& parameters, Wiring& wiring) {
                                           "divisor of `heads`",
                                           key_heads, heads));
   }
-  layers::check_merge(parameters.integer("merge"), wiring);
+  check_sections(parameters, width / heads / 2, wiring);
+  for (const Layout& layout : layouts_read(wiring)) check_eye(layout, parameters, wiring);
 }
 
 constexpr const char* provides[] = {"session"};
@@ -116,6 +141,8 @@ constexpr ParameterSpec parameters[] = {
     integer("kv_heads", 2, 1, 1024, "heads of keys and values; must divide heads (grouped-query attention)"),
     integer("hidden", 352, 1, 1048576, "hidden width of the feed-forward layers (SwiGLU)"),
     number("rotary_theta", 10000.0, 1.0, 1e12, "base of the rotary positions' wavelengths"),
+    numbers("rotary_sections", "", 1, 65536,
+            "how many pairs of a head's dimensions turn by each axis of a place (frame, row, column); empty: one axis"),
     boolean("query_key_norm", true, "normalise queries and keys head by head, which steadies training"),
     boolean("tied_embeddings", false, "use the table of word embeddings as output layer too"),
     number("embedding_deviation", 0.5, 0.0, 10.0, "standard deviation of the word embeddings' initial values"),

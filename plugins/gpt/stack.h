@@ -7,6 +7,7 @@
 
 #include <torch/torch.h>
 
+#include "gpt/memory.h"
 #include "layers/attention.h"
 #include "layers/norm.h"
 #include "layers/rotary.h"
@@ -21,22 +22,17 @@ struct StackOptions {
   std::int64_t head_width() const { return width / heads; }
 };
 
-/// Keys and values of one layer, [B,key_heads,L,head_width]. Never written to, so that forks can share them.
-struct Cache {
-  Tensor keys, values;
-};
-
-/// What the tokens of a block may see of the cache and of each other.
+/// What the tokens of a block may see of the cache and of each other; as it is here, everything.
 struct Sight {
-  std::optional<Tensor> bias;  ///< [B or 1,1,T,L+T], added to the scores
-  bool causal = false;         ///< instead of a bias, where that says it all
+  std::optional<Tensor> bias = {};  ///< [B or 1,1,T,L+T], added to the scores
+  bool causal = false;              ///< instead of a bias, where that says it all
 };
 
+/// The parts of a layer that look at each token alone, of which every expert has its own.
 class LayerImpl : public torch::nn::Module {
  public:
   explicit LayerImpl(const StackOptions& options)
-      : options_(options),
-        attention_norm_(register_module("attention_norm", layers::RMSNorm(options.width))),
+      : attention_norm_(register_module("attention_norm", layers::RMSNorm(options.width))),
         query_key_value_(register_module(
             "query_key_value",
             torch::nn::Linear(
@@ -45,48 +41,38 @@ class LayerImpl : public torch::nn::Module {
         output_(register_module("output",
                                 torch::nn::Linear(torch::nn::LinearOptions(options.width, options.width).bias(false)))),
         feed_forward_norm_(register_module("feed_forward_norm", layers::RMSNorm(options.width))),
-        feed_forward_(register_module("feed_forward", layers::SwiGLU(options.width, options.hidden))) {
+        feed_forward_(register_module("feed_forward", layers::SwiGLU(options.width, options.hidden))),
+        heads_(options.heads),
+        key_heads_(options.key_heads) {
     if (options.query_key_norm) {
       query_norm_ = register_module("query_norm", layers::RMSNorm(options.head_width()));
       key_norm_ = register_module("key_norm", layers::RMSNorm(options.head_width()));
     }
   }
 
-  /// x [B,T,width]. The new keys and values are put behind those of `cache`.
-  Tensor forward(const Tensor& x, const layers::RotaryTable& rotary, const Sight& sight, Cache& cache) {
-    const Tensor hidden = x + attend(attention_norm_(x), rotary, sight, cache);
+  /// Before attention: queries, keys and values, [...,heads + 2 key_heads,head_width].
+  Tensor read(const Tensor& x) {
+    const Tensor all = query_key_value_(attention_norm_(x)).unflatten(-1, {heads_ + 2 * key_heads_, -1});
+    if (query_norm_.is_empty()) return all;
+    const std::int64_t both = heads_ + key_heads_;
+    const Tensor scales =
+        at::cat({query_norm_->weight().expand({heads_, -1}), key_norm_->weight().expand({key_heads_, -1})});
+    const Tensor normed = at::rms_norm(all.narrow(-2, 0, both), {all.size(-1)}, {}, query_norm_->epsilon());
+    return at::cat({normed * scales, all.narrow(-2, both, key_heads_)}, -2);
+  }
+
+  /// After it.
+  Tensor write(const Tensor& x, const Tensor& attended) {
+    const Tensor hidden = x + output_(attended);
     return hidden + feed_forward_(feed_forward_norm_(hidden));
   }
 
  private:
-  Tensor attend(const Tensor& x, const layers::RotaryTable& rotary, const Sight& sight, Cache& cache) {
-    const std::int64_t group = options_.heads / options_.key_heads;
-    const auto parts = layers::split_heads(query_key_value_(x), options_.heads + 2 * options_.key_heads)
-                           .split_with_sizes({options_.heads, options_.key_heads, options_.key_heads}, 1);
-    Tensor query = parts[0], key = parts[1], value = parts[2];
-    if (options_.query_key_norm) {
-      query = query_norm_(query);
-      key = key_norm_(key);
-    }
-    query = layers::apply_rotary(query, rotary);
-    key = layers::apply_rotary(key, rotary);
-    cache.keys = cache.keys.defined() ? at::cat({cache.keys, key}, 2) : key;
-    cache.values = cache.values.defined() ? at::cat({cache.values, value}, 2) : value;
-    return output_(layers::join_heads(at::scaled_dot_product_attention(
-        query, repeat_heads(cache.keys, group), repeat_heads(cache.values, group), sight.bias, 0.0, sight.causal)));
-  }
-
-  /// Every head of keys serves `group` heads of queries (Ainslie et al. 2023, arXiv:2305.13245).
-  static Tensor repeat_heads(const Tensor& x, std::int64_t group) {
-    if (group == 1) return x;
-    return x.unsqueeze(2).expand({-1, -1, group, -1, -1}).flatten(1, 2);
-  }
-
-  StackOptions options_;
   layers::RMSNorm attention_norm_, query_norm_{nullptr}, key_norm_{nullptr};
   torch::nn::Linear query_key_value_, output_;
   layers::RMSNorm feed_forward_norm_;
   layers::SwiGLU feed_forward_;
+  std::int64_t heads_, key_heads_;
 };
 TORCH_MODULE(Layer);
 
@@ -100,15 +86,48 @@ class StackImpl : public torch::nn::Module {
     register_module("layers", list);
   }
 
-  Tensor forward(Tensor x, const layers::RotaryTable& rotary, const Sight& sight, std::vector<Cache>& caches) {
-    for (std::size_t i = 0; i < layers_.size(); ++i) x = layers_[i]->forward(x, rotary, sight, caches[i]);
-    return norm_(x);
-  }
+  LayerImpl& layer(std::size_t index) { return *layers_[index]; }
+  Tensor finish(const Tensor& x) { return norm_(x); }
 
  private:
   layers::RMSNorm norm_;
   std::vector<Layer> layers_;
 };
 TORCH_MODULE(Stack);
+
+/// Which tokens go through which expert.
+struct Routes {
+  /// [B,T] int64 on the CPU; undefined: all through the first.
+  Routes(std::vector<Stack>& all, const Tensor& expert, at::Device device);
+
+  /// [B,T,...]: `run(stack, pick)` gives its expert's tokens [n,...], which it picks from tensors [B,T,...].
+  template <class Run>
+  Tensor each(const Run& run) const {
+    if (!back.defined()) return run(*stacks.front(), [](const Tensor& x) { return x; });
+    std::vector<Tensor> parts;
+    for (std::size_t i = 0; i < stacks.size(); ++i) {
+      parts.push_back(run(*stacks[i], [&](const Tensor& x) { return x.flatten(0, 1).index_select(0, tokens[i]); }));
+    }
+    return at::cat(parts).index_select(0, back).unflatten(0, shape);
+  }
+
+  std::vector<StackImpl*> stacks;   ///< of the experts in use
+  std::vector<Tensor> tokens;       ///< of each, in [0,B*T)
+  Tensor back;                      ///< [B*T], where each token is behind the other; undefined: one expert has all
+  std::vector<std::int64_t> shape;  ///< B, T
+};
+
+/// What a pass through all layers is given besides its tokens.
+struct Pass {
+  const Routes& routes;
+  const layers::RotaryTable& rotary;
+  const Sight& sight;
+  std::vector<Cache>& caches;  ///< of each layer
+  std::int64_t length = 0;     ///< columns of the caches that are seen
+  bool in_place = false;       ///< new keys and values are written into the caches, which have room; else these grow
+};
+
+/// x [B,T,width] -> hidden states after the final norm.
+Tensor forward(const StackOptions& options, Tensor x, const Pass& pass);
 
 }  // namespace blip3u::gpt

@@ -8,10 +8,12 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,8 @@
 #include "blip3u/error.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
+#include "blip3u/stream.h"
+#include "layers/conversations.h"
 #include "layers/image_store.h"
 
 namespace {
@@ -170,7 +174,7 @@ std::vector<Entry> read_text_files(const fs::path& folder) {
   return entries;
 }
 
-class ImageFolder final : public blip3u::Dataset {
+class ImageFolder final : public blip3u::Dataset, public blip3u::Source, public blip3u::Indexed {
  public:
   ImageFolder(const blip3u::Parameters& parameters, const blip3u::BuildContext& context)
       : most_prompts_(static_cast<std::size_t>(parameters.integer("prompts"))) {
@@ -192,13 +196,15 @@ class ImageFolder final : public blip3u::Dataset {
       for (const auto& [question, answer] : example.questions) {
         hash = blip3u::derive_seed(hash, fmt::format("{}\n{}", question, answer));
       }
-      hash = blip3u::derive_seed(hash, read_file(files[part].back()));
+      hash = blip3u::derive_seed(hash, state_of(files[part].back()));
+      conversations_[part].add(!example.caption.empty(), example.questions.size());
       examples_[part].push_back(std::move(example));
     }
     if (examples_[0].empty()) {
       throw error("{} leaves no picture for training; lower data.test_share or add pictures", folder.string());
     }
     for (std::size_t part = 0; part < files.size(); ++part) {
+      stored_[part] = blip3u::layers::ImageStore(files[part]);
       images_[part] = blip3u::layers::ImageStore(std::move(files[part]), context.wiring.image_size);
     }
     fingerprint_ = fmt::format("{:016x}", hash);
@@ -228,7 +234,34 @@ class ImageFolder final : public blip3u::Dataset {
 
   std::string fingerprint() const override { return fingerprint_; }
 
+  std::vector<blip3u::Chapter> chapters(Split split) const override {
+    const std::int64_t count = samples(split);
+    return count == 0 ? std::vector<blip3u::Chapter>{} : std::vector<blip3u::Chapter>{{"folder", count}};
+  }
+
+  std::unique_ptr<blip3u::Reader> open(Split split, std::int64_t) const override {
+    return blip3u::read_in_order(*this, split);
+  }
+
+  std::int64_t samples(Split split) const override { return conversations_[place(split)].size(); }
+
+  blip3u::Sample sample(Split split, std::int64_t index) const override {
+    const auto [picture, is_caption, number] = conversations_[place(split)].place(index);
+    const Example& shown = examples_[place(split)][picture];
+    Tensor image = stored_[place(split)].bytes(static_cast<std::int64_t>(picture));
+    if (is_caption) return blip3u::layers::caption_conversation(shown.id, shown.caption, std::move(image));
+    const auto& [question, answer] = shown.questions[number];
+    return blip3u::layers::question_conversation(shown.id, number, question, answer, shown.caption, std::move(image));
+  }
+
  private:
+  /// What changes when a picture is replaced, had without reading it.
+  static std::string state_of(const fs::path& file) {
+    std::error_code missing;
+    const auto size = fs::file_size(file, missing);
+    return fmt::format("{} {}", size, fs::last_write_time(file, missing).time_since_epoch().count());
+  }
+
   static std::size_t place(Split split) { return split == Split::train ? 0 : 1; }
 
   /// By the hash of the name, so that a picture stays on its side when others come or go.
@@ -239,7 +272,9 @@ class ImageFolder final : public blip3u::Dataset {
 
   std::size_t most_prompts_;
   std::array<std::vector<Example>, 2> examples_;
-  mutable std::array<blip3u::layers::ImageStore, 2> images_;
+  std::array<blip3u::layers::ConversationIndex, 2> conversations_;
+  std::array<blip3u::layers::ImageStore, 2> images_;  // at the recipe's size
+  std::array<blip3u::layers::ImageStore, 2> stored_;
   std::string fingerprint_;
 };
 
@@ -248,7 +283,7 @@ void check(const blip3u::Parameters& parameters, blip3u::Wiring& wiring) {
 }
 
 constexpr blip3u::ParameterSpec parameters[] = {
-    blip3u::required(blip3u::text("path", "", "folder with .png, .jpg or .jpeg pictures and their captions")),
+    blip3u::required(blip3u::path("path", "", "folder with .png, .jpg or .jpeg pictures and their captions")),
     blip3u::integer("image_size", 64, 8, 1024, "pixels a side; the central square of each picture is resized to it"),
     blip3u::number("test_share", 0.1, 0.0, 0.9, "share of the pictures, chosen by name, that is kept for testing"),
     blip3u::integer("prompts", 32, 0, 10000, "evaluation generates from at most so many distinct test captions"),

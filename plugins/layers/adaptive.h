@@ -14,8 +14,11 @@ class ModulationImpl : public torch::nn::Module {
       : parts_(parts), linear_(register_module("linear", torch::nn::Linear(condition_width, parts * width))) {}
 
   /// condition [B,C], or [B,T,C] to differ by token; gives `parts` tensors that broadcast over [B,T,W].
-  std::vector<Tensor> forward(const Tensor& condition) {
-    const Tensor all = linear_(at::silu(condition));
+  std::vector<Tensor> forward(const Tensor& condition) { return split(all(condition)); }
+
+  /// The same in two steps, of which the first may be done for many conditions ahead: [B,parts W] or [B,T,parts W].
+  Tensor all(const Tensor& condition) { return linear_(at::silu(condition)); }
+  std::vector<Tensor> split(const Tensor& all) const {
     return (all.dim() == 2 ? all.unsqueeze(1) : all).chunk(parts_, -1);
   }
 
@@ -45,10 +48,14 @@ class AdaptiveOutputImpl : public torch::nn::Module {
       : modulation_(register_module("modulation", Modulation(condition_width, width, 2))),
         linear_(register_module("linear", torch::nn::Linear(width, output_width))) {}
 
-  Tensor forward(const Tensor& x, const Tensor& condition) {
-    const auto parts = modulation_(condition);
+  Tensor forward(const Tensor& x, const Tensor& condition) { return modulated(x, modulation_->all(condition)); }
+
+  /// With what `modulation` made of the condition.
+  Tensor modulated(const Tensor& x, const Tensor& modulation) {
+    const auto parts = modulation_->split(modulation);
     return linear_(modulated_norm(x, parts[0], parts[1]));
   }
+  Tensor modulation(const Tensor& condition) { return modulation_->all(condition); }
 
   void zero() {
     const torch::NoGradGuard no_gradient;

@@ -20,6 +20,11 @@ inline Tensor split_heads(const Tensor& x, std::int64_t heads) {
 }
 inline Tensor join_heads(const Tensor& x) { return x.transpose(1, 2).flatten(2); }
 
+/// What attention looks at: [B,H,K,W/H] each.
+struct KeyValue {
+  Tensor key, value;
+};
+
 /// Self-attention, or with `context_width` > 0 attention to a context.
 class AttentionImpl : public torch::nn::Module {
  public:
@@ -33,27 +38,31 @@ class AttentionImpl : public torch::nn::Module {
     output_ = register_module("output", torch::nn::Linear(width, width));
   }
 
-  /// x [B,T,W]; context [B,K,C] for a module made with a context width; mask [B,K] bool, false where nobody looks.
-  Tensor forward(const Tensor& x, const Tensor& context = {}, const Tensor& mask = {}) {
-    Tensor query, key, value;
-    if (query_key_value_.is_empty()) {
-      query = query_(x);
-      const auto parts = key_value_(context).chunk(2, -1);
-      key = parts[0];
-      value = parts[1];
-    } else {
-      const auto parts = query_key_value_(x).chunk(3, -1);
-      query = parts[0];
-      key = parts[1];
-      value = parts[2];
-    }
-    std::optional<Tensor> bias;
-    if (mask.defined()) bias = attention_bias(mask.unsqueeze(1).unsqueeze(1), x.scalar_type());
-    return output_(join_heads(at::scaled_dot_product_attention(split_heads(query, heads_), split_heads(key, heads_),
-                                                               split_heads(value, heads_), bias)));
+  /// The keys and values of a context [B,K,C], for a module made with a context width.
+  KeyValue read(const Tensor& context) {
+    const auto parts = key_value_(context).chunk(2, -1);
+    return {split_heads(parts[0], heads_), split_heads(parts[1], heads_)};
+  }
+
+  /// x [B,T,W] to itself; mask [B,T] bool, false where nobody looks.
+  Tensor forward(const Tensor& x, const Tensor& mask = {}) {
+    const auto parts = query_key_value_(x).chunk(3, -1);
+    return attend(parts[0], {split_heads(parts[1], heads_), split_heads(parts[2], heads_)}, mask);
+  }
+
+  /// x [B,T,W] to a context that was read; mask [B,K].
+  Tensor forward(const Tensor& x, const KeyValue& context, const Tensor& mask) {
+    return attend(query_(x), context, mask);
   }
 
  private:
+  Tensor attend(const Tensor& query, const KeyValue& seen, const Tensor& mask) {
+    std::optional<Tensor> bias;
+    if (mask.defined()) bias = attention_bias(mask.unsqueeze(1).unsqueeze(1), query.scalar_type());
+    return output_(
+        join_heads(at::scaled_dot_product_attention(split_heads(query, heads_), seen.key, seen.value, bias)));
+  }
+
   std::int64_t heads_;
   torch::nn::Linear query_key_value_{nullptr}, query_{nullptr}, key_value_{nullptr}, output_{nullptr};
 };

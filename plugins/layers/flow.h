@@ -11,7 +11,8 @@
 
 #include "blip3u/parameters.h"
 #include "blip3u/random.h"
-#include "blip3u/sampler.h"
+#include "blip3u/visual.h"
+#include "blip3u/watch.h"
 #include "layers/loss.h"
 
 namespace blip3u::layers {
@@ -27,10 +28,12 @@ inline constexpr ParameterSpec flow_parameters[] = {
          flow_time_distributions),
     number("time_mean", 0.0, -5.0, 5.0, "mean of the normal variable below logit_normal; positive means more noise"),
     number("time_deviation", 1.0, 0.01, 10.0, "standard deviation of the normal variable below logit_normal"),
-    text("solver", "euler", "how sampling integrates the velocity; midpoint and heun evaluate it twice a step",
-         flow_solvers),
-    integer("steps", 30, 1, 10000, "solver steps of sampling"),
-    number("shift", 1.0, 0.01, 100.0, "moves times towards noise: t -> shift t / (1 + (shift-1) t); 1: not at all"),
+    number("time_shift", 1.0, 0.01, 100.0,
+           "moves the times of training towards noise: t -> s t / (1 + (s-1) t); 1: not at all"),
+    inference(text("solver", "euler",
+                   "how sampling integrates the velocity; midpoint and heun evaluate it twice a step", flow_solvers)),
+    inference(integer("steps", 30, 1, 10000, "solver steps of sampling")),
+    inference(number("shift", 1.0, 0.01, 100.0, "moves the times of sampling, as time_shift those of training")),
 };
 
 enum class FlowSolver { euler, midpoint, heun };
@@ -38,7 +41,7 @@ enum class FlowSolver { euler, midpoint, heun };
 struct FlowOptions {
   bool predicts_data = false;
   bool logit_normal = true;
-  double time_mean = 0.0, time_deviation = 1.0;
+  double time_mean = 0.0, time_deviation = 1.0, time_shift = 1.0;
   FlowSolver solver = FlowSolver::euler;
   std::int64_t steps = 30;
   double shift = 1.0;
@@ -50,6 +53,7 @@ inline FlowOptions flow_options(const Parameters& parameters) {
           .logit_normal = parameters.text("time_distribution") == "logit_normal",
           .time_mean = parameters.number("time_mean"),
           .time_deviation = parameters.number("time_deviation"),
+          .time_shift = parameters.number("time_shift"),
           .solver = solver == "heun"       ? FlowSolver::heun
                     : solver == "midpoint" ? FlowSolver::midpoint
                                            : FlowSolver::euler,
@@ -68,7 +72,7 @@ inline Tensor draw_times(Generator& generator, const FlowOptions& options, at::D
   const Tensor time = options.logit_normal
                           ? at::sigmoid(generator.normal({}, device) * options.time_deviation + options.time_mean)
                           : generator.uniform({}, device);
-  return shift_time(time, options.shift);
+  return shift_time(time, options.time_shift);
 }
 
 /// A network of (x, time), where time is [B].
@@ -81,42 +85,66 @@ inline Tensor broadcast_time(const Tensor& time, const Tensor& x) {
   return time.view(shape);
 }
 
-/// The velocity at x that follows from what the network predicts.
-inline Tensor flow_velocity(const FlowNetwork& network, const Tensor& x, const Tensor& time,
-                            const FlowOptions& options) {
-  const Tensor prediction = network(x, time);
-  if (!options.predicts_data) return prediction;
-  constexpr double smallest = 0.05;  // the division would magnify errors without limit
-  return (x - prediction) / broadcast_time(time, x).clamp_min(smallest);
-}
-
-/// The training objective: the squared error of the velocity. One generator row for each row of the data [B,...].
+/// The training objective: the squared error of the velocity. One generator row for each row of the data [B,...]. That
+/// of predicted data follows from x = (1-t) data + t noise, where the division by t would magnify errors without limit:
+/// below the smallest time all count alike.
 inline Loss flow_loss(std::string name, const FlowNetwork& network, const Tensor& data, Generator& generator,
                       const FlowOptions& options) {
+  constexpr double smallest = 0.05;
   const Tensor time = draw_times(generator, options, data.device());
   const Tensor noise = generator.normal(data.sizes().slice(1), data.device());
   const Tensor noised = at::lerp(data, noise, broadcast_time(time, data));
-  return squared_error(std::move(name), flow_velocity(network, noised, time, options), noise - data);
+  const Tensor prediction = network(noised, time);
+  if (!options.predicts_data) return squared_error(std::move(name), prediction, noise - data);
+  const Tensor scale = broadcast_time(time, data).clamp_min(smallest);
+  return squared_error(std::move(name), prediction / scale, data / scale);
 }
 
+/// The time before step i of `steps`, and after the last.
+inline double flow_time(std::int64_t i, const FlowOptions& options) {
+  return shift_time(1.0 - static_cast<double>(i) / static_cast<double>(options.steps), options.shift);
+}
+
+/// Whether Heun's method looks at the end of this step. Data that are predicted at time 0 say nothing of the velocity.
+inline bool heun_corrects(std::int64_t step, const FlowOptions& options) {
+  return options.solver == FlowSolver::heun && !(options.predicts_data && step + 1 == options.steps);
+}
+
+/// The times at which solve_flow asks the network, in this order.
+inline std::vector<double> flow_times(const FlowOptions& options) {
+  std::vector<double> times;
+  for (std::int64_t step = 0; step < options.steps; ++step) {
+    const double time = flow_time(step, options), next = flow_time(step + 1, options);
+    times.push_back(time);
+    if (options.solver == FlowSolver::midpoint) times.push_back(0.5 * (time + next));
+    if (heun_corrects(step, options)) times.push_back(next);
+  }
+  return times;
+}
+
+/// A network of (x, time, place of the time in flow_times).
+using TimedNetwork = std::function<Tensor(const Tensor&, double, std::int64_t)>;
+
 /// Follows the velocity from time 1, where x is noise, to time 0.
-inline Tensor integrate_flow(const FlowNetwork& network, Tensor x, const FlowOptions& options,
-                             const Progress& progress) {
-  const auto at_time = [&](const Tensor& state, double time) {
-    return flow_velocity(network, state, at::full({state.size(0)}, time, state.options()), options);
+inline Tensor solve_flow(const TimedNetwork& network, Tensor x, const FlowOptions& options, const Watch& watch) {
+  std::int64_t asked = 0;
+  const auto velocity = [&](const Tensor& state, double time) {
+    const Tensor prediction = network(state, time, asked++);
+    return options.predicts_data ? (state - prediction) / time : prediction;
   };
   for (std::int64_t step = 0; step < options.steps; ++step) {
-    const auto count = static_cast<double>(options.steps);
-    const double time = shift_time(1.0 - static_cast<double>(step) / count, options.shift);
-    const double next = shift_time(1.0 - static_cast<double>(step + 1) / count, options.shift);
+    const double time = flow_time(step, options), next = flow_time(step + 1, options);
     const double length = next - time;  // negative
-    const Tensor slope = at_time(x, time);
-    switch (options.solver) {
-      case FlowSolver::euler: x = x + length * slope; break;
-      case FlowSolver::midpoint: x = x + length * at_time(x + 0.5 * length * slope, time + 0.5 * length); break;
-      case FlowSolver::heun: x = x + 0.5 * length * (slope + at_time(x + length * slope, next)); break;
+    const Tensor slope = velocity(x, time);
+    const Visual guess{.x = x - time * slope, .codes = {}};  // straight on to the data
+    if (options.solver == FlowSolver::midpoint) {
+      x = x + length * velocity(x + 0.5 * length * slope, time + 0.5 * length);
+    } else if (heun_corrects(step, options)) {
+      x = x + 0.5 * length * (slope + velocity(x + length * slope, next));
+    } else {
+      x = x + length * slope;
     }
-    if (progress) progress(step + 1, options.steps);
+    report(watch, {.done = step + 1, .total = options.steps, .guess = &guess});
   }
   return x;
 }

@@ -1,71 +1,65 @@
-// The pictures of a data set at one size, kept in memory as bytes. Needs nothing but the files' names until a picture
-// is asked for, so that a program that looks at no picture waits for none.
+// The pictures of a data set, each read when it is first asked for and then kept in memory as bytes.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <exception>
 #include <filesystem>
+#include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
-
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
 
 #include "blip3u/image.h"
 
 namespace blip3u::layers {
 
+/// May be used by several threads at once.
 class ImageStore {
  public:
   ImageStore() = default;
-  ImageStore(std::vector<std::filesystem::path> files, std::int64_t image_size)
-      : files_(std::move(files)), image_size_(image_size) {}
+
+  /// image_size 0: as they are stored; else the central square of each at S x S pixels.
+  explicit ImageStore(std::vector<std::filesystem::path> files, std::int64_t image_size = 0)
+      : files_(std::move(files)), image_size_(image_size), kept_(std::make_unique<Kept>()) {
+    kept_->images.resize(files_.size());
+  }
 
   std::int64_t size() const { return static_cast<std::int64_t>(files_.size()); }
 
-  /// [3,S,S] float32 in [-1,1], rounded to 8 bits. The first call reads all files, unless they would fill more than a
-  /// gibibyte: then each is read whenever it is asked for.
-  Tensor get(std::int64_t index) {
+  /// [3,H,W] uint8, shared with the store and so not to be written to. All that fits into a gibibyte is kept; the rest
+  /// is read whenever it is asked for.
+  Tensor bytes(std::int64_t index) const {
     constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
-    if (size() * 3 * image_size_ * image_size_ > most_bytes) return from_bytes(load(index));
-    if (!images_.defined()) load_all();
-    return from_bytes(images_[index]);
+    const auto place = static_cast<std::size_t>(index);
+    {
+      const std::lock_guard lock(kept_->mutex);
+      if (kept_->images[place].defined()) return kept_->images[place];
+    }
+    Tensor image = read_image(files_[place]);
+    if (image_size_ > 0 && (image.size(1) != image_size_ || image.size(2) != image_size_)) {
+      image = resize_image(image, image_size_);
+    }
+    image = to_bytes(image);
+    const std::lock_guard lock(kept_->mutex);
+    if (!kept_->images[place].defined() && kept_->bytes + image.numel() <= most_bytes) {
+      kept_->bytes += image.numel();
+      kept_->images[place] = image;
+    }
+    return image;
   }
+
+  /// The same as [3,H,W] float32 in [-1,1], the caller's own.
+  Tensor get(std::int64_t index) const { return from_bytes(bytes(index)); }
 
  private:
-  Tensor load(std::int64_t index) const {
-    Tensor image = read_image(files_[static_cast<std::size_t>(index)]);
-    if (image.size(1) != image_size_ || image.size(2) != image_size_) image = resize_image(image, image_size_);
-    return to_bytes(image);
-  }
-
-  void load_all() {
-    Tensor images = at::empty({size(), 3, image_size_, image_size_}, at::kByte);
-    std::atomic<std::int64_t> next = 0;
-    std::exception_ptr failure;
-    std::mutex failure_mutex;
-    const auto work = [&] {
-      try {
-        for (auto index = next++; index < size(); index = next++) images[index].copy_(load(index));
-      } catch (...) {
-        const std::lock_guard lock(failure_mutex);
-        if (!failure) failure = std::current_exception();
-        next = size();
-      }
-    };
-    std::thread helper(work);
-    work();
-    helper.join();
-    if (failure) std::rethrow_exception(failure);
-    images_ = images;
-  }
+  struct Kept {
+    std::mutex mutex;
+    std::vector<Tensor> images;
+    std::int64_t bytes = 0;
+  };
 
   std::vector<std::filesystem::path> files_;
   std::int64_t image_size_ = 0;
-  Tensor images_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace blip3u::layers

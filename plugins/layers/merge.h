@@ -26,8 +26,8 @@ inline Tensor split_squares(const Tensor& x, std::int64_t m) {
 }
 
 /// Rejects a parameter `merge` whose squares do not tile the encoder's grid.
-inline void check_merge(std::int64_t m, Wiring& wiring) {
-  const std::int64_t tokens = wiring.features.tokens, side = grid_side(tokens);
+inline void check_merge(std::int64_t m, std::int64_t tokens, Wiring& wiring) {
+  const std::int64_t side = grid_side(tokens);
   if (tokens == 0 || m == 1 || (side > 0 && side % m == 0)) return;
   wiring.reject("merge", fmt::format("squares of {0} x {0} tokens do not tile the encoder's {1} tokens; set merge: 1",
                                      m, tokens));

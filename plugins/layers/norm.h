@@ -14,6 +14,9 @@ class RMSNormImpl : public torch::nn::Module {
 
   Tensor forward(const Tensor& x) { return at::rms_norm(x, weight_.sizes(), weight_, epsilon_); }
 
+  const Tensor& weight() const { return weight_; }
+  double epsilon() const { return epsilon_; }
+
  private:
   double epsilon_;
   Tensor weight_;

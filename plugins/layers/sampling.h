@@ -1,15 +1,12 @@
 // What the samplers of continuous features share.
 #pragma once
 
-#include "blip3u/parameters.h"
+#include <string>
+#include <string_view>
+
 #include "blip3u/plugin.h"
 
 namespace blip3u::layers {
-
-inline constexpr ParameterSpec guidance_parameters[] = {
-    number("guidance", 3.0, 0.0, 100.0, "strength of classifier-free guidance; 1: off"),
-    number("condition_dropout", 0.1, 0.0, 1.0, "share of prompts that training replaces by the empty prompt"),
-};
 
 /// Rejects an encoder that makes codes.
 inline void check_continuous(Wiring& wiring) {
@@ -18,13 +15,15 @@ inline void check_continuous(Wiring& wiring) {
   }
 }
 
-/// Rejects guidance that has nothing to start from.
-inline void check_guidance(const Parameters& parameters, Wiring& wiring) {
-  if (parameters.number("guidance") == 1.0 || parameters.number("condition_dropout") > 0) return;
-  wiring.reject(
-      "guidance",
-      "it moves away from what the empty prompt gives, which condition_dropout: 0 never trains; set guidance: "
-      "1, or raise condition_dropout");
+/// Of a sampler with an objective: says what it trains or, where another sampler has trained, whether it solves that.
+/// `solves` is all that it can, separated by spaces.
+inline void check_objective(const std::string& trains, std::string_view solves, Wiring& wiring) {
+  if (wiring.objective.empty()) {
+    wiring.objective = trains;
+  } else if ((" " + std::string(solves) + " ").find(" " + wiring.objective + " ") == std::string::npos) {
+    wiring.reject("", "it solves " + std::string(solves) + ", but pipeline.sampler trains " + wiring.objective +
+                          "; choose a solver of that");
+  }
 }
 
 }  // namespace blip3u::layers

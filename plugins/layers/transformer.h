@@ -25,6 +25,12 @@ struct TransformerInputs {
   Tensor context_mask = {};  ///< [B,Q] bool; undefined: all valid
 };
 
+/// What a block makes of condition and context alone, when it is kept from one call to the next.
+struct BlockMemory {
+  Tensor modulation = {};  ///< in place of TransformerInputs::condition; undefined: not kept
+  KeyValue context = {};   ///< in place of TransformerInputs::context; undefined: not kept
+};
+
 class TransformerBlockImpl : public torch::nn::Module {
  public:
   explicit TransformerBlockImpl(const TransformerOptions& options)
@@ -47,15 +53,23 @@ class TransformerBlockImpl : public torch::nn::Module {
     }
   }
 
-  Tensor forward(Tensor x, const TransformerInputs& inputs = {}) {
+  /// Of a block with a context, and of an adaptive block.
+  KeyValue read(const Tensor& context) { return cross_attention_->read(context); }
+  Tensor modulation(const Tensor& condition) { return modulation_->all(condition); }
+
+  Tensor forward(Tensor x, const TransformerInputs& inputs = {}, const BlockMemory& kept = {}) {
+    KeyValue context = kept.context;
+    if (crosses_ && !context.key.defined()) context = read(inputs.context);
     if (adaptive_) {
-      const auto m = modulation_(inputs.condition);
-      x = x + m[2] * attention_(modulated_norm(x, m[0], m[1]), Tensor(), inputs.mask);
-      if (crosses_) x = x + m[8] * cross_attention_(modulated_norm(x, m[6], m[7]), inputs.context, inputs.context_mask);
+      const auto m = modulation_->split(kept.modulation.defined() ? kept.modulation : modulation(inputs.condition));
+      x = x + m[2] * attention_->forward(modulated_norm(x, m[0], m[1]), inputs.mask);
+      if (crosses_) {
+        x = x + m[8] * cross_attention_->forward(modulated_norm(x, m[6], m[7]), context, inputs.context_mask);
+      }
       return x + m[5] * feed_forward_(modulated_norm(x, m[3], m[4]));
     }
-    x = x + attention_(attention_norm_(x), Tensor(), inputs.mask);
-    if (crosses_) x = x + cross_attention_(cross_norm_(x), inputs.context, inputs.context_mask);
+    x = x + attention_->forward(attention_norm_(x), inputs.mask);
+    if (crosses_) x = x + cross_attention_->forward(cross_norm_(x), context, inputs.context_mask);
     return x + feed_forward_(feed_forward_norm_(x));
   }
 

@@ -20,10 +20,16 @@ class TransformerStackImpl : public torch::nn::Module {
     }
   }
 
-  Tensor forward(Tensor x, const TransformerInputs& inputs = {}) {
-    for (auto& block : blocks_) x = block->forward(std::move(x), inputs);
+  /// `kept` has what each block keeps, or is empty.
+  Tensor forward(Tensor x, const TransformerInputs& inputs = {}, const std::vector<BlockMemory>& kept = {}) {
+    const BlockMemory nothing;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      x = blocks_[i]->forward(std::move(x), inputs, kept.empty() ? nothing : kept[i]);
+    }
     return x;
   }
+
+  std::vector<TransformerBlock>& blocks() { return blocks_; }
 
  private:
   std::vector<TransformerBlock> blocks_;

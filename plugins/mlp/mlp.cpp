@@ -51,15 +51,17 @@ class Mlp : public ModuleComponent<Denoiser> {
     layers::zero_adaptive(*this);
   }
 
-  Condition prepare(Session& context) override {
-    return {.context = &context, .tokens = queries_(context), .mask = {}};
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    return std::make_unique<Condition>(&given.context, queries_(given.context));
   }
 
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    const Tensor steering = time_(time) + condition_(condition.tokens.flatten(1));
-    Tensor x = input_(noised.x.flatten(1)).unsqueeze(1);  // one token, so that the layers of transformers serve
+  Tensor predict(const Prediction& asked) override {
+    const Tensor& noised = asked.noised.x;
+    const Tensor steering = time_(asked.time) + condition_(asked.condition.tokens.flatten(1));
+    // One token, so that the layers of transformers serve.
+    Tensor x = input_(noised.flatten(1).to(steering.scalar_type())).unsqueeze(1);
     for (auto& block : blocks_) x = block(x, steering);
-    return output_(x, steering).reshape(noised.x.sizes());
+    return output_(x, steering).reshape(noised.sizes()).to(at::kFloat);
   }
 
  private:

@@ -42,11 +42,11 @@ class PatchDecoder : public ModuleComponent<Decoder> {
     }
   }
 
-  Tensor decode(const Visual& visual, Generator&) override { return pixels(visual.x).clamp(-1, 1); }
+  Tensor decode(const DecodeTask& task) override { return pixels(task.visual.x).clamp(-1, 1); }
 
-  std::vector<Loss> loss(const Visual& visual, const Tensor& images, Generator& generator) override {
-    const Tensor features = layers::disturbed(visual.x, feature_noise_, generator);
-    return {layers::reconstruction_loss(pixels(features), images, weights_)};
+  std::vector<Loss> loss(const DecoderBatch& batch) override {
+    const Tensor features = layers::disturbed(batch.visual.x, feature_noise_, batch.noise);
+    return {layers::reconstruction_loss(pixels(features), batch.images, weights_)};
   }
 
  private:

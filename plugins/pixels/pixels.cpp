@@ -40,7 +40,7 @@ class PixelsDecoder : public Decoder {
   PixelsDecoder(const Parameters&, const BuildContext& context)
       : patch_(layers::patch_side(context.wiring.image_size, context.wiring.features.tokens)) {}
 
-  Tensor decode(const Visual& visual, Generator&) override { return layers::unpatchify(visual.x, patch_).clamp(-1, 1); }
+  Tensor decode(const DecodeTask& task) override { return layers::unpatchify(task.visual.x, patch_).clamp(-1, 1); }
 
  private:
   std::int64_t patch_;

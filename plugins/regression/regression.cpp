@@ -7,29 +7,31 @@
 namespace blip3u {
 namespace {
 
-class Regression : public Sampler {
+class Regression : public Sampler, public Objective {
  public:
   Regression(const Parameters&, const BuildContext& context) : device_(context.device) {}
 
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition, Generator&) override {
-    return {layers::squared_error("regression", predict(denoiser, at::zeros_like(target.x), condition), target.x)};
+  // A denoiser at time 1 is told that its input holds no information.
+  std::vector<double> times() const override { return {1.0}; }
+
+  std::vector<Loss> loss(const LossTask& task) override {
+    const Tensor nothing = at::zeros_like(task.target.x);
+    const Tensor prediction = task.denoiser.predict({.noised = {nothing, {}},
+                                                     .time = at::ones({nothing.size(0)}, nothing.options()),
+                                                     .condition = task.condition,
+                                                     .noise = &task.noise});
+    return {layers::squared_error("regression", prediction, task.target.x)};
   }
 
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
+  Made sample(const SampleTask& task) override {
     const Tensor nothing =
-        at::zeros({generator.rows(), layout.tokens, layout.width}, at::TensorOptions(device_).dtype(at::kFloat));
-    Visual result{predict(denoiser, nothing, conditions.at(0)), {}};
-    if (progress) progress(1, 1);
-    return result;
+        at::zeros({task.rows, task.layout.tokens, task.layout.width}, at::TensorOptions(device_).dtype(at::kFloat));
+    Made made{.visual = {guided_prediction(task, {nothing, {}}, 1.0, 0), {}}};
+    report(task.watch, {.done = 1, .total = 1, .guess = &made.visual});
+    return made;
   }
 
  private:
-  /// A denoiser at time 1 is told that its input holds no information.
-  static Tensor predict(Denoiser& denoiser, const Tensor& nothing, const Condition& condition) {
-    return denoiser.predict({nothing, {}}, at::ones({nothing.size(0)}, nothing.options()), condition);
-  }
-
   at::Device device_;
 };
 
@@ -44,7 +46,11 @@ constexpr ComponentDescriptor components[] = {
      .provides = provides,
      .needs = needs,
      .losses = losses,
-     .check = [](const Parameters&, Wiring& wiring) { layers::check_continuous(wiring); },
+     .check =
+         [](const Parameters&, Wiring& wiring) {
+           layers::check_continuous(wiring);
+           layers::check_objective("data/none", "data/none", wiring);
+         },
      .create = create<Regression>}};
 
 }  // namespace

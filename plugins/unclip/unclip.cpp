@@ -50,19 +50,22 @@ class Unclip : public ModuleComponent<Decoder> {
     layers::zero_adaptive(*this);
   }
 
-  Tensor decode(const Visual& visual, Generator& generator) override {
-    const Tensor given = condition(visual.x);
-    const Tensor noise = generator.normal({grid_ * grid_, 3 * patch_ * patch_}, visual.x.device());
-    const Tensor patches = layers::integrate_flow(
-        [&](const Tensor& x, const Tensor& time) { return velocity(x, time, given); }, noise, flow_, {});
-    return layers::unpatchify(patches, patch_).clamp(-1, 1);
+  Tensor decode(const DecodeTask& task) override {
+    const Tensor given = condition(task.visual.x);
+    const Tensor noise = task.noise.normal({grid_ * grid_, 3 * patch_ * patch_}, given.device());
+    const auto network = [&](const Tensor& x, double time, std::int64_t) {
+      return velocity(x, at::full({x.size(0)}, time, x.options()), given);
+    };
+    // Its guesses are patches of pixels, which are no Visual.
+    const Watch watch = [&](const Step& step) { return !task.watch || task.watch({step.done, step.total}); };
+    return layers::unpatchify(layers::solve_flow(network, noise, flow_, watch), patch_).clamp(-1, 1);
   }
 
-  std::vector<Loss> loss(const Visual& visual, const Tensor& images, Generator& generator) override {
-    const Tensor given = condition(layers::disturbed(visual.x, feature_noise_, generator));
+  std::vector<Loss> loss(const DecoderBatch& batch) override {
+    const Tensor given = condition(layers::disturbed(batch.visual.x, feature_noise_, batch.noise));
     return {layers::flow_loss(
         "flow", [&](const Tensor& x, const Tensor& time) { return velocity(x, time, given); },
-        layers::patchify(images, patch_), generator, flow_)};
+        layers::patchify(batch.images, patch_), batch.noise, flow_)};
   }
 
  private:

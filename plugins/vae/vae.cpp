@@ -64,13 +64,13 @@ class VaeDecoder : public ModuleComponent<Decoder> {
     finish(context);
   }
 
-  Tensor decode(const Visual& visual, Generator&) override {
-    return network_->forward(layers::tokens_to_map(visual.x)).clamp(-1, 1);
+  Tensor decode(const DecodeTask& task) override {
+    return network_->forward(layers::tokens_to_map(task.visual.x)).clamp(-1, 1);
   }
 
-  std::vector<Loss> loss(const Visual& visual, const Tensor& images, Generator& generator) override {
-    const Tensor features = layers::disturbed(visual.x, feature_noise_, generator);
-    return {layers::reconstruction_loss(network_->forward(layers::tokens_to_map(features)), images, weights_)};
+  std::vector<Loss> loss(const DecoderBatch& batch) override {
+    const Tensor features = layers::disturbed(batch.visual.x, feature_noise_, batch.noise);
+    return {layers::reconstruction_loss(network_->forward(layers::tokens_to_map(features)), batch.images, weights_)};
   }
 
  private:

@@ -21,7 +21,7 @@ namespace {
 using blip3u::Error;
 
 constexpr const char* format_name = "blip3u-words";
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 constexpr const char* unknown_text = "<unknown>";
 
 bool belongs_to_word(char character) {
@@ -45,8 +45,9 @@ std::vector<std::string> split_words(std::string_view text) {
   return words;
 }
 
-// 0, 1 and 2 are padding and the frame of a text; words come after the one for all unknown ones.
-constexpr std::int64_t pad = 0, unknown = 3, first_free = 4;
+// 0, 1 and 2 are padding and the frame of a text; words come after the one for all unknown ones and the one that
+// announces a picture.
+constexpr std::int64_t pad = 0, unknown = 3, announcement = 4, first_free = 5;
 
 class Words final : public blip3u::Tokenizer {
  public:
@@ -118,12 +119,14 @@ class Words final : public blip3u::Tokenizer {
         throw Error(blip3u::Fault::plugin,
                     fmt::format("tokenizer words: id {} is outside the vocabulary of {}", id, vocabulary()));
       }
-      if (id == pad || id == frame().begin || id == frame().end) continue;
+      if (id == pad || id == frame().begin || id == frame().end || id == announcement) continue;
       if (!text.empty()) text += ' ';
       text += id == unknown ? unknown_text : words_[static_cast<std::size_t>(id - first_free)];
     }
     return text;
   }
+
+  std::int64_t id_of(std::string_view control) const override { return control == "image" ? announcement : -1; }
 
  private:
   void set_words(std::vector<std::string> words) {

@@ -54,7 +54,7 @@ class Checker {
   void component(const ComponentDescriptor& component) const {
     name(component.name, "component");
     const std::string what = fmt::format("component `{}`", component.name);
-    if (component.kind < Kind::encoder || component.kind > Kind::task) {
+    if (component.kind < Kind::encoder || component.kind > Kind::guidance) {
       reject(fmt::format("{} has the unknown kind {}", what, static_cast<int>(component.kind)),
              "use one of the values of blip3u::Kind");
     }
@@ -74,7 +74,7 @@ class Checker {
   }
 
   void parameter(const ParameterSpec& spec, const std::string& what) const {
-    if (spec.type < ParameterType::boolean || spec.type > ParameterType::texts) {
+    if (spec.type < ParameterType::boolean || spec.type > ParameterType::path) {
       reject(what + " has an unknown type", "use one of the values of blip3u::ParameterType");
     }
     filled(spec.documentation, "the documentation of " + what);

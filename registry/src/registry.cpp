@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "io/hash.h"
+#include "io/installation.h"
 #include "registry/load.h"
 
 namespace blip3u {
@@ -62,8 +63,7 @@ std::vector<std::filesystem::path> default_plugin_folders() {
     }
     return folders;
   }
-  const auto program = std::filesystem::read_symlink("/proc/self/exe");
-  folders.push_back(program.parent_path().parent_path() / "lib" / "blip3u" / "plugins");
+  folders.push_back(installation() / "lib" / "blip3u" / "plugins");
   return folders;
 }
 

@@ -128,7 +128,7 @@ TEST_F(NewPlugin, RefusalsLeaveNothing) {
   const auto expect_refused = [&](const std::string& folder, const std::string& kind, const std::string& name,
                                   const std::string& reason) { expect_refusal(write(folder, kind, name), 2, reason); };
   expect_refused("x", "samplr", "acme/heun", "there is no such kind; did you mean `sampler`?");
-  expect_refused("x", "network", "acme/heun", "known kinds: encoder, backbone, denoiser, sampler, decoder, ");
+  expect_refused("x", "network", "acme/heun", "known kinds: encoder, backbone, denoiser, sampler, guidance, ");
   for (const char* name :
        {"Acme/heun", "acme/Heun", "acme/2heun", "acme/", "/heun", "acme/heun/x", "acme-heun", "../x"}) {
     expect_refused("x", "sampler", name, "is not well formed");

@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "blip3u/dataset.h"
 #include "blip3u/image.h"
+#include "blip3u/stream.h"
 #include "components.h"
 #include "eval/shapes.h"
 #include "message_of.h"
@@ -53,6 +55,30 @@ class EasyVqaFolder : public testing::Test {
 
   TemporaryFolder folder_{"blip3u-easy-vqa"};
 };
+
+TEST_F(EasyVqaFolder, GivesConversations) {
+  const auto dataset = open({{"held_out", Texts{"blue circle"}}, {"mirrored", true}});
+  const auto& source = dynamic_cast<const Indexed&>(*dataset);
+  ASSERT_EQ(source.samples(Split::train), 10);  // five of the pictures, five of their mirror images
+  ASSERT_EQ(source.samples(Split::test), 2);
+  std::vector<std::string> ids;
+  for (std::int64_t i = 0; i < 10; ++i) {
+    const Sample sample = source.sample(Split::train, i);
+    EXPECT_EQ(problem_of(sample), "") << sample.id;
+    ids.push_back(sample.id);
+  }
+  // The blue circle is asked about and never made; the last one's shape is not known.
+  EXPECT_THAT(Texts(ids.begin(), ids.begin() + 6),
+              testing::ElementsAre("0#caption", "0#0", "0#1", "1#0", "2#0", "0 mirrored#caption"));
+  const Sample made = source.sample(Split::train, 0), asked = source.sample(Split::train, 3);
+  EXPECT_EQ(made.messages.at(0).content.at(0).text, "a red triangle");
+  EXPECT_EQ(made.messages.at(1).content.at(0).weight, 1);
+  EXPECT_EQ(made.images.at(0).sizes(), (std::vector<std::int64_t>{3, 64, 64}));
+  EXPECT_EQ(asked.messages.at(0).content.at(1).text, "what is the blue shape?");
+  EXPECT_EQ(asked.messages.at(1).content.at(0).text, "circle");
+  EXPECT_EQ(asked.labels.at(1), (std::pair<std::string, std::string>("held_out", "yes")));
+  EXPECT_EQ(made.labels.at(0).second, "a red triangle");
+}
 
 TEST_F(EasyVqaFolder, HoldsQuestionsAndRecoveredCaptions) {
   const auto dataset = open();
@@ -123,7 +149,7 @@ TEST_F(EasyVqaFolder, FingerprintFollowsWhatDecidesTheContent) {
 TEST_F(EasyVqaFolder, SaysWhatIsWrongWithItsFiles) {
   folder_.write("easy_vqa/data/train/images/1.png", "this is no picture");
   const auto dataset = open();  // pictures are read when they are needed
-  EXPECT_THAT(message_of([&] { dataset->image(Split::train, 0); }), HasSubstr("1.png"));
+  EXPECT_THAT(message_of([&] { dataset->image(Split::train, 1); }), HasSubstr("1.png"));
   folder_.write("easy_vqa/data/test/questions.json", "[[\"what?\", \"red\"]]");
   EXPECT_THAT(message_of([&] { open(); }), HasSubstr("an entry is not"));
   folder_.write("easy_vqa/data/test/questions.json", "[[\"wha");

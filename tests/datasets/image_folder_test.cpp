@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "blip3u/dataset.h"
 #include "blip3u/image.h"
+#include "blip3u/stream.h"
 #include "components.h"
 #include "message_of.h"
 #include "temporary_folder.h"
@@ -116,7 +118,9 @@ TEST_F(ImageFolder, FingerprintFollowsPicturesAndCaptions) {
   folder_.write("a.txt", "a cat");
   EXPECT_NE(open()->fingerprint(), before);
   folder_.write("a.txt", "a dog");
+  const auto written = std::filesystem::last_write_time(folder_ / "a.png");
   picture("a.png", 0.6);
+  std::filesystem::last_write_time(folder_ / "a.png", written + std::chrono::seconds(1));
   EXPECT_NE(open()->fingerprint(), before);
 }
 
@@ -156,6 +160,49 @@ TEST_F(ImageFolder, NamesADamagedPicture) {
   picture("a.png");
   std::filesystem::resize_file(folder_.path() / "a.png", 40);
   EXPECT_THAT(message(), AllOf(HasSubstr("a.png: truncated or damaged PNG"), HasSubstr("; ")));
+}
+
+// Reading all of a folder at once would not hear Ctrl-C until it is done; the core listens between pictures.
+TEST_F(ImageFolder, ReadsNoPictureButTheOneAskedFor) {
+  picture("a.png");
+  folder_.write("b.png", "no picture");
+  std::filesystem::permissions(folder_ / "b.png", std::filesystem::perms::none);
+  const auto dataset = open();
+  EXPECT_EQ(dataset->image(Split::train, 0).size(0), 3);
+}
+
+TEST_F(ImageFolder, GivesConversations) {
+  picture("a.png", -1);
+  picture("b.png");
+  folder_.write(
+      "captions.jsonl",
+      "{\"file\": \"a.png\", \"caption\": \"a dog\", \"questions\": [{\"question\": \"what?\", \"answer\": "
+      "\"dog\"}, {\"question\": \"cat?\", \"answer\": \"no\"}]}\n{\"file\": \"b.png\", \"caption\": \"a cat\"}\n");
+  const auto dataset = open();
+  const auto& source = dynamic_cast<const Source&>(*dataset);
+  ASSERT_EQ(source.chapters(Split::train).size(), 1U);
+  EXPECT_EQ(source.chapters(Split::train)[0].samples, 4);
+  EXPECT_TRUE(source.chapters(Split::test).empty());
+  const auto reader = source.open(Split::train, 0);
+  std::vector<Sample> samples;
+  while (auto sample = reader->next()) samples.push_back(std::move(*sample));
+  ASSERT_EQ(samples.size(), 4U);
+  std::vector<std::string> ids;
+  for (const Sample& sample : samples) {
+    EXPECT_EQ(problem_of(sample), "") << sample.id;
+    ids.push_back(sample.id);
+  }
+  EXPECT_THAT(ids, testing::ElementsAre("a.png#caption", "a.png#0", "a.png#1", "b.png#caption"));
+  EXPECT_EQ(samples[0].messages.at(0).content.at(0).text, "a dog");
+  EXPECT_EQ(samples[0].messages.at(1).content.at(0).image, 0);
+  EXPECT_EQ(samples[0].messages.at(1).content.at(0).weight, 1);
+  EXPECT_EQ(samples[2].messages.at(0).content.at(0).type, Part::Type::image);
+  EXPECT_EQ(samples[2].messages.at(0).content.at(1).text, "cat?");
+  EXPECT_EQ(samples[2].messages.at(1).content.at(0).text, "no");
+  EXPECT_EQ(samples[2].messages.at(1).content.at(0).weight, 1);
+  EXPECT_EQ(samples[0].images.at(0).sizes(), (std::vector<std::int64_t>{3, 10, 12}));  // as stored
+  EXPECT_EQ(samples[0].images.at(0).max().item<int>(), 0);
+  EXPECT_EQ(samples[3].captions.at(0), "a cat");
 }
 
 TEST_F(ImageFolder, NeedsATrainingPicture) {

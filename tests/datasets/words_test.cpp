@@ -25,9 +25,9 @@ std::unique_ptr<Tokenizer> words(const Overrides& changes = {}) {
 TEST(Words, RankByFrequencyThenByName) {
   const auto tokenizer = words();
   tokenizer->fit({"blue red", "red green", "a red shape, blue?"});
-  EXPECT_EQ(tokenizer->vocabulary(), 4 + 5);
+  EXPECT_EQ(tokenizer->vocabulary(), 5 + 5);
   // red 3 times, blue twice, then a, green, shape
-  EXPECT_THAT(tokenizer->encode("red blue a green shape"), ElementsAre(4, 5, 6, 7, 8));
+  EXPECT_THAT(tokenizer->encode("red blue a green shape"), ElementsAre(5, 6, 7, 8, 9));
 }
 
 TEST(Words, IgnoreCaseAndPunctuation) {
@@ -41,23 +41,23 @@ TEST(Words, IgnoreCaseAndPunctuation) {
 TEST(Words, KeepWordsOfOtherScriptsWhole) {
   const auto tokenizer = words();
   tokenizer->fit({"größe don't e-mail"});
-  EXPECT_EQ(tokenizer->vocabulary(), 4 + 3);
+  EXPECT_EQ(tokenizer->vocabulary(), 5 + 3);
   EXPECT_EQ(tokenizer->decode(tokenizer->encode("größe")), "größe");
 }
 
 TEST(Words, MapTheUnknownAndSkipTheSpecial) {
   const auto tokenizer = words();
   tokenizer->fit({"red"});
-  EXPECT_THAT(tokenizer->encode("red zebra"), ElementsAre(4, unknown));
+  EXPECT_THAT(tokenizer->encode("red zebra"), ElementsAre(5, unknown));
   const auto frame = tokenizer->frame();
-  EXPECT_EQ(tokenizer->decode({frame.begin, 4, unknown, frame.end, padding}), "red <unknown>");
-  EXPECT_THAT(message_of([&] { tokenizer->decode({5}); }), HasSubstr("outside the vocabulary"));
+  EXPECT_EQ(tokenizer->decode({frame.begin, 5, unknown, frame.end, padding}), "red <unknown>");
+  EXPECT_THAT(message_of([&] { tokenizer->decode({99}); }), HasSubstr("outside the vocabulary"));
 }
 
 TEST(Words, KeepTheMostFrequent) {
   const auto tokenizer = words({{"maximum_words", std::int64_t{1}}});
   tokenizer->fit({"a b b"});
-  EXPECT_THAT(tokenizer->encode("a b"), ElementsAre(unknown, 4));
+  EXPECT_THAT(tokenizer->encode("a b"), ElementsAre(unknown, 5));
 }
 
 TEST(Words, ComeBackFromTheirText) {
@@ -73,13 +73,13 @@ TEST(Words, RefuseDamagedVocabularies) {
   tokenizer->fit({"red"});
   for (const std::string damaged :
        {"", "[]", "{\"format\":\"other\"}", "{\"format\":\"blip3u-words\",\"version\":9,\"words\":[]}",
-        "{\"format\":\"blip3u-words\",\"version\":1}",
-        "{\"format\":\"blip3u-words\",\"version\":1,\"words\":[\"a\",\"a\"]}",
-        "{\"format\":\"blip3u-words\",\"version\":1,\"words\":[\"two words\"]}",
-        "{\"format\":\"blip3u-words\",\"version\":1,\"words\":[1]}"}) {
+        "{\"format\":\"blip3u-words\",\"version\":2}",
+        "{\"format\":\"blip3u-words\",\"version\":2,\"words\":[\"a\",\"a\"]}",
+        "{\"format\":\"blip3u-words\",\"version\":2,\"words\":[\"two words\"]}",
+        "{\"format\":\"blip3u-words\",\"version\":2,\"words\":[1]}"}) {
     EXPECT_THAT(message_of([&] { tokenizer->restore(damaged); }), HasSubstr("damaged")) << damaged;
   }
-  EXPECT_EQ(tokenizer->vocabulary(), 5);  // still the old one
+  EXPECT_EQ(tokenizer->vocabulary(), 6);  // still the old one
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 // Runs that nothing disturbs.
+#include <ATen/ops/equal.h>
+#include <ATen/ops/ones_like.h>
+
 #include "end_to_end/support.h"
+#include "io/safetensors.h"
 
 namespace blip3u::testing {
 namespace {
@@ -14,7 +18,7 @@ TEST_F(EndToEnd, ARunIsCompleteAndServesInference) {
   ASSERT_EQ(first.code, 0) << first.err;
   const fs::path run = run_directory();
   for (const char* name : {"recipe.yaml", "resolved.yaml", "manifest.json", "metrics.json", "report.html", "texts.json",
-                           "checkpoints/denoiser.safetensors", "losses/denoiser.png", "items/vqa.jsonl"}) {
+                           "checkpoints/denoiser.safetensors", "losses/denoiser.svg", "items/tasks.vqa.jsonl"}) {
     EXPECT_TRUE(fs::exists(run / name)) << name;
   }
   EXPECT_EQ(status(), "complete");
@@ -54,7 +58,7 @@ TEST_F(EndToEnd, TheResolvedRecipeReproducesTheRun) {
 
 TEST_F(EndToEnd, OtherDataLeaveNoOldScores) {
   ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
-  const std::string before = read_text(run_directory() / "items/vqa.jsonl");
+  const std::string before = read_text(run_directory() / "items/tasks.vqa.jsonl");
   const auto replace_last = [&](const std::filesystem::path& path, const std::string& old, const std::string& other) {
     std::string text = read_text(path);
     text.replace(text.rfind(old), old.size(), other);
@@ -63,7 +67,7 @@ TEST_F(EndToEnd, OtherDataLeaveNoOldScores) {
   replace_last(file("pictures/captions.jsonl"), "\"answer\":\"white\"", "\"answer\":\"black\"");  // of the test split
   replace_last(run_directory() / "manifest.json", "complete", "interrupted");
   ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
-  EXPECT_NE(read_text(run_directory() / "items/vqa.jsonl"), before);
+  EXPECT_NE(read_text(run_directory() / "items/tasks.vqa.jsonl"), before);
 }
 
 TEST_F(EndToEnd, ChangingTheSamplerKeepsWhatItDoesNotTouch) {
@@ -74,6 +78,71 @@ TEST_F(EndToEnd, ChangingTheSamplerKeepsWhatItDoesNotTouch) {
     EXPECT_THAT(other.err, HasSubstr(fmt::format("stage {}: taken from", stage)));
   }
   EXPECT_THAT(other.err, Not(HasSubstr("stage denoiser: taken from")));
+}
+
+// Steps, shift, solver and guidance are read when pictures are made, and so train nothing again.
+TEST_F(EndToEnd, WhatOnlySamplingReadsTrainsNothing) {
+  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  const auto stages = [&] {
+    return std::distance(fs::directory_iterator(file("runs/stages")), fs::directory_iterator());
+  };
+  const auto trained = stages();
+  for (const std::vector<std::string>& overrides :
+       std::vector<std::vector<std::string>>{{"pipeline.sampler.steps=2"},
+                                             {"pipeline.sampler.solver=heun"},
+                                             {"pipeline.sampler.shift=2"},
+                                             {"pipeline.guidance.plugin=cfg", "pipeline.guidance.scale=2"},
+                                             {"pipeline.solver.plugin=flow_matching", "pipeline.solver.steps=4"}}) {
+    std::vector<std::string> arguments{"run", "tiny.yaml"};
+    arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+    const Outcome other = blip3u(arguments);
+    ASSERT_EQ(other.code, 0) << other.err;
+    for (const char* stage : {"encoder", "decoder", "backbone", "denoiser"}) {
+      EXPECT_THAT(other.err, HasSubstr(fmt::format("stage {}: taken from", stage))) << overrides.front();
+    }
+  }
+  EXPECT_EQ(stages(), trained);
+}
+
+TEST_F(EndToEnd, WordsAndPicturesAreLearnedInOneStage) {
+  std::string joint = recipe;
+  joint.resize(joint.find("  - {name: backbone"));
+  joint +=
+      "  - {name: joint, objective: conversation, train: [backbone, denoiser], steps: 6, batch: 4, image_share: 0.5}\n"
+      "evaluation: [tasks/vqa]\n";
+  folder_.write("tiny.yaml", joint);
+  const Outcome trained = blip3u({"run", "tiny.yaml"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto metrics = nlohmann::json::parse(read_text(run_directory() / "metrics.json"));
+  const auto& losses = metrics.at("stages").back().at("losses");
+  EXPECT_GT(losses.at("text").get<double>(), 0);
+  EXPECT_GT(losses.at("flow").get<double>(), 0);
+  EXPECT_NEAR(losses.at("total").get<double>(), losses.at("text").get<double>() + losses.at("flow").get<double>(),
+              1e-5);
+  EXPECT_EQ(generate().code, 0);
+}
+
+// The scale of the features belongs to what learned pictures at it, whichever part that trained.
+TEST_F(EndToEnd, AStageThatTrainsOnlyTheBackboneKeepsTheFeatureScale) {
+  std::string text = recipe;
+  const auto place = text.find("train: [denoiser]");
+  text.replace(place, 17, "train: [backbone]");
+  text.insert(text.find("evaluation:"),
+              "  - {name: last, objective: conversation, text_weight: 0, train: [denoiser], steps: 1, batch: 4}\n");
+  folder_.write("tiny.yaml", text);
+  const Outcome trained = blip3u({"run", "tiny.yaml"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto scale_of = [&](const std::string& stage) {
+    Tensor scale;
+    for (const NamedTensor& tensor :
+         load_safetensors(run_directory() / "checkpoints" / (stage + ".safetensors")).tensors) {
+      if (tensor.name == "generation/feature_scale.deviation") scale = tensor.value.clone();
+    }
+    return scale;
+  };
+  ASSERT_TRUE(scale_of("denoiser").defined()) << "the stage that trained the backbone alone";
+  EXPECT_TRUE(at::equal(scale_of("denoiser"), scale_of("last")));
+  EXPECT_FALSE(at::equal(scale_of("denoiser"), at::ones_like(scale_of("denoiser"))));
 }
 
 }  // namespace

@@ -37,8 +37,8 @@ pipeline:
 training:
   - {name: encoder, objective: encoder, train: [encoder], steps: 6, batch: 4, checkpoint_every: 2}
   - {name: decoder, objective: decoder, train: [decoder], steps: 6, batch: 4, checkpoint_every: 2}
-  - {name: backbone, objective: answer, train: [backbone], steps: 6, batch: 4, checkpoint_every: 2}
-  - {name: denoiser, objective: generate, train: [denoiser], steps: 6, batch: 4, checkpoint_every: 2, average_decay: 0.9}
+  - {name: backbone, objective: conversation, image_weight: 0, train: [backbone], steps: 6, batch: 4, checkpoint_every: 2}
+  - {name: denoiser, objective: conversation, text_weight: 0, train: [denoiser], steps: 6, batch: 4, checkpoint_every: 2, average_decay: 0.9}
 evaluation: [tasks/vqa]
 )";
 

@@ -4,8 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "blip3u/module_component.h"
-#include "plugins_language/support.h"
+#include "families/in_context.h"
 
 namespace blip3u::testing {
 namespace {
@@ -14,7 +13,7 @@ constexpr std::int64_t codebook = 11;
 
 /// Owns a table of codes, positions and a head. The input at a place of group g is made from the codes of earlier
 /// groups: the code before it (groups of 1), or the map of the scale before, enlarged (groups that are squares).
-class CodesInContext : public ModuleComponent<Denoiser> {
+class CodesInContext : public ModuleComponent<Denoiser>, public Streams {
  public:
   explicit CodesInContext(const BuildContext& context) : layout_(context.wiring.features) {
     const std::int64_t width = context.wiring.backbone_width;
@@ -26,20 +25,22 @@ class CodesInContext : public ModuleComponent<Denoiser> {
     finish(context);
   }
 
-  Condition prepare(Session& context) override { return {.context = &context, .tokens = {}, .mask = {}}; }
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    return std::make_unique<Condition>(&given.context);
+  }
 
   /// All groups at once, each fed with the true codes before it.
-  Tensor predict(const Visual& noised, const Tensor&, const Condition& condition) override {
+  Tensor predict(const Prediction& asked) override {
     std::vector<Tensor> embeds, groups;
     for (std::size_t g = 0; g < layout_.groups.size(); ++g) {
-      embeds.push_back(input(noised.codes, g));
+      embeds.push_back(input(asked.noised.codes, g));
       groups.push_back(at::full({layout_.groups[g]}, static_cast<std::int64_t>(g), at::kLong));
     }
     Block block;
     block.embeds = at::cat(embeds, 1);
     block.group = at::cat(groups);
     block.commit = false;
-    return head_(condition.context->append(block));
+    return head_(asked.condition.context->append(block)).unsqueeze(2);  // of one level
   }
 
   std::unique_ptr<Stream> stream(const Condition& condition) override {
@@ -93,39 +94,31 @@ class CodesInContext : public ModuleComponent<Denoiser> {
 };
 
 /// Cross-entropy over all places; sampling draws each group from the guided scores.
-class ByGroup : public Sampler {
+class ByGroup : public Sampler, public Objective {
  public:
-  explicit ByGroup(double guidance) : guidance_(guidance) {}
-
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition, Generator&) override {
-    const Tensor logits = denoiser.predict(target, at::zeros({target.codes.size(0)}), condition);
-    return {{"codes", at::cross_entropy_loss(logits.flatten(0, 1), target.codes.flatten(), {}, at::Reduction::Sum),
-             at::full({}, static_cast<double>(target.codes.numel()))}};
+  std::vector<Loss> loss(const LossTask& task) override {
+    const Tensor& codes = task.target.codes;
+    const Tensor logits =
+        task.denoiser.predict({.noised = task.target, .time = at::zeros({codes.size(0)}), .condition = task.condition});
+    return {{"codes", at::cross_entropy_loss(logits.flatten(0, 2), codes.flatten(), {}, at::Reduction::Sum),
+             at::full({}, static_cast<double>(codes.numel()))}};
   }
 
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
-    std::vector<std::unique_ptr<Stream>> streams;
-    streams.reserve(conditions.size());
-    for (const Condition& condition : conditions) streams.push_back(denoiser.stream(condition));
-    std::vector<Tensor> codes;
-    while (!streams[0]->done()) {
-      Tensor scores = streams[0]->scores();
-      if (streams.size() > 1) {
-        const Tensor empty = streams[1]->scores();
-        scores = empty + guidance_ * (scores - empty);
-      }
-      const Tensor place = generator.uniform({scores.size(1)}, scores.device()).unsqueeze(-1);
-      const Tensor chosen = (scores.softmax(-1).cumsum(-1) < place).sum(-1).clamp_max(scores.size(-1) - 1);
-      for (const auto& stream : streams) stream->push(chosen);
+  Made sample(const SampleTask& task) override {
+    const auto stream = dynamic_cast<Streams&>(task.denoiser).stream(task.condition);
+    std::vector<Tensor> codes, log_probabilities;
+    while (!stream->done()) {
+      const Tensor shares = guided_scores(task, *stream).softmax(-1);
+      const Tensor place = task.noise.uniform({shares.size(1)}, shares.device()).unsqueeze(-1);
+      const Tensor chosen = (shares.cumsum(-1) < place).sum(-1).clamp_max(shares.size(-1) - 1);
+      push_to_all(task, *stream, chosen);
       codes.push_back(chosen);
-      if (progress) progress(static_cast<std::int64_t>(codes.size()), static_cast<std::int64_t>(layout.groups.size()));
+      log_probabilities.push_back(shares.gather(-1, chosen.unsqueeze(-1)).squeeze(-1).log());
+      report(task.watch, {.done = static_cast<std::int64_t>(codes.size()),
+                          .total = static_cast<std::int64_t>(task.layout.groups.size())});
     }
-    return {{}, at::cat(codes, 1).unsqueeze(-1)};
+    return {{{}, at::cat(codes, 1).unsqueeze(-1)}, at::cat(log_probabilities, 1)};
   }
-
- private:
-  double guidance_;
 };
 
 class Codes : public ::testing::TestWithParam<std::vector<std::int64_t>> {
@@ -149,17 +142,28 @@ class Codes : public ::testing::TestWithParam<std::vector<std::int64_t>> {
     return session;
   }
 
-  Visual sample(double guidance, const Tensor& prompts, const std::vector<Tensor>& others, std::int64_t first) {
+  /// With the empty prompt as the second context, if guidance asks for one.
+  Visual sample(double scale, const Tensor& prompts, std::int64_t first) {
     const torch::NoGradGuard no_gradient;
-    std::vector<std::unique_ptr<Session>> sessions;
-    std::vector<Condition> conditions;
-    conditions.reserve(1 + others.size());
-    sessions.push_back(read(prompts));
-    for (const Tensor& ids : others) sessions.push_back(read(ids));
-    for (const auto& session : sessions) conditions.push_back(denoiser_.prepare(*session));
+    const auto cfg = make<Guidance>(Kind::guidance, "cfg", {{"scale", scale}});
+    Block block;
+    block.embeds = gpt_->embed(prompts);
+    block.valid = at::ones(prompts.sizes(), at::kBool);
+    if (cfg->contexts().size() > 1) {
+      const Tensor empty = at::ones_like(prompts);
+      block.embeds = at::cat({block.embeds, gpt_->embed(empty)});
+      block.valid = at::cat({block.valid, (at::arange(prompts.size(1)) < 1).expand(prompts.sizes())});
+    }
+    const auto session = gpt_->begin(block.embeds.size(0));
+    session->append(block);
+    const auto condition = denoiser_.prepare({.context = *session});
     Generator generator = Generator::for_rows(3, first, prompts.size(0));
-    ByGroup sampler(guidance);
-    return sampler.sample(denoiser_, layout(), conditions, generator, {});
+    ByGroup sampler;
+    return sample_with(sampler, denoiser_, layout(), *condition, generator, cfg.get());
+  }
+
+  Tensor forced(const Tensor& codes, const Condition& condition) {
+    return denoiser_.predict({.noised = {{}, codes}, .time = at::zeros({2}), .condition = condition});
   }
 
   Tensor some_codes() const {
@@ -170,21 +174,20 @@ class Codes : public ::testing::TestWithParam<std::vector<std::int64_t>> {
   std::unique_ptr<Backbone> gpt_ = small_gpt({{"merge", std::int64_t{1}}});
   CodesInContext denoiser_{context_};
   Tensor prompts_ = at::tensor({1, 4, 5, 1, 6, 7}, at::kLong).view({2, 3});
-  Tensor empty_ = at::tensor({1, 1}, at::kLong).view({2, 1});
 };
 
 TEST_P(Codes, StreamingEqualsTheTeacherForcedPass) {
   const torch::NoGradGuard no_gradient;
   const Tensor codes = some_codes();
   const auto session = read(prompts_);
-  const Condition condition = denoiser_.prepare(*session);
-  const Tensor all = denoiser_.predict({{}, codes}, at::zeros({2}), condition);
-  EXPECT_EQ(all.sizes(), (std::vector<std::int64_t>{2, layout().tokens, codebook}));
-  const auto stream = denoiser_.stream(condition);
+  const auto condition = denoiser_.prepare({.context = *session});
+  const Tensor all = forced(codes, *condition);
+  EXPECT_EQ(all.sizes(), (std::vector<std::int64_t>{2, layout().tokens, 1, codebook}));
+  const auto stream = denoiser_.stream(*condition);
   std::int64_t start = 0;
   for (const std::int64_t count : layout().groups) {
     ASSERT_FALSE(stream->done());
-    EXPECT_LT(largest_difference(stream->scores(), all.slice(1, start, start + count)), 1e-5);
+    EXPECT_LT(largest_difference(stream->scores(), all.slice(1, start, start + count).squeeze(2)), 1e-5);
     stream->push(codes.slice(1, start, start + count).squeeze(-1));
     start += count;
   }
@@ -194,14 +197,14 @@ TEST_P(Codes, StreamingEqualsTheTeacherForcedPass) {
 TEST_P(Codes, NoGroupSeesItsOwnCodesOrLaterOnes) {
   const torch::NoGradGuard no_gradient;
   const auto session = read(prompts_);
-  const Condition condition = denoiser_.prepare(*session);
+  const auto condition = denoiser_.prepare({.context = *session});
   const Tensor codes = some_codes();
-  const Tensor before = denoiser_.predict({{}, codes}, at::zeros({2}), condition);
+  const Tensor before = forced(codes, *condition);
   std::int64_t start = 0;
   for (const std::int64_t count : layout().groups) {
     Tensor changed = codes.clone();
     changed.slice(1, start) = (changed.slice(1, start) + 1) % codebook;
-    const Tensor difference = (denoiser_.predict({{}, changed}, at::zeros({2}), condition) - before).abs().amax({0, 2});
+    const Tensor difference = (forced(changed, *condition) - before).abs().amax({0, 2, 3});
     start += count;
     EXPECT_EQ(difference.slice(0, 0, start).max().item<double>(), 0.0);
     if (start < layout().tokens) {
@@ -211,41 +214,29 @@ TEST_P(Codes, NoGroupSeesItsOwnCodesOrLaterOnes) {
 }
 
 TEST_P(Codes, SamplesWithGuidanceRowByRow) {
-  const Tensor both = sample(5.0, prompts_, {empty_}, 0).codes;
+  const Tensor both = sample(5.0, prompts_, 0).codes;
   EXPECT_EQ(both.sizes(), (std::vector<std::int64_t>{2, layout().tokens, 1}));
   EXPECT_GE(both.min().item<std::int64_t>(), 0);
   EXPECT_LT(both.max().item<std::int64_t>(), codebook);
   for (std::int64_t row = 0; row < 2; ++row) {
-    EXPECT_TRUE(at::equal(sample(5.0, prompts_.slice(0, row, row + 1), {empty_.slice(0, 0, 1)}, row).codes,
-                          both.slice(0, row, row + 1)));
+    EXPECT_TRUE(at::equal(sample(5.0, prompts_.slice(0, row, row + 1), row).codes, both.slice(0, row, row + 1)));
   }
-  EXPECT_FALSE(at::equal(both, sample(5.0, prompts_.flip(0), {empty_}, 0).codes)) << "prompts are not read";
-  EXPECT_TRUE(at::equal(sample(1.0, prompts_, {empty_}, 0).codes, sample(1.0, prompts_, {}, 0).codes));
-  EXPECT_TRUE(at::equal(sample(0.0, prompts_, {empty_}, 0).codes, sample(0.0, empty_, {}, 0).codes));
+  EXPECT_FALSE(at::equal(both, sample(5.0, prompts_.flip(0), 0).codes)) << "prompts are not read";
+  EXPECT_TRUE(at::equal(sample(0.0, prompts_, 0).codes, sample(0.0, prompts_.flip(0), 0).codes))
+      << "only the empty one";
 }
 
 TEST_P(Codes, LossTrainsTheBackbone) {
   const Tensor codes = some_codes();
-  std::vector<Tensor> weights;
-  for (const Component* component :
-       {static_cast<const Component*>(gpt_.get()), static_cast<const Component*>(&denoiser_)}) {
-    for (const NamedTensor& weight : component->weights()) weights.push_back(weight.value);
-  }
-  torch::optim::Adam optimizer(weights, torch::optim::AdamOptions(3e-3));
-  ByGroup sampler(1.0);
-  Generator generator = Generator::for_rows(5, 0, 2);
-  const auto loss = [&] {
-    const auto session = read(prompts_);
-    const auto losses = sampler.loss(denoiser_, {{}, codes}, denoiser_.prepare(*session), generator);
-    return losses.at(0).sum / losses.at(0).count;
-  };
-  const double before = loss().item<double>();
-  for (int step = 0; step < 30; ++step) {
-    optimizer.zero_grad();
-    loss().backward();
-    optimizer.step();
-  }
-  EXPECT_LT(loss().item<double>(), 0.5 * before);
+  ByGroup sampler;
+  const Progress loss = train(
+      {gpt_.get(), &denoiser_},
+      [&] {
+        const auto session = read(prompts_);
+        return picture_loss(sampler, denoiser_, {{}, codes}, *denoiser_.prepare({.context = *session}));
+      },
+      30);
+  EXPECT_LT(loss.after, 0.5 * loss.before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Codes,

@@ -1,45 +1,9 @@
 // Transfusion's shape: the noised image runs inside the session as an uncommitted bidirectional block, so that text and
 // image share one transformer. A minimal denoiser under the real flow_matching and gpt, through the public contracts.
-#include "blip3u/module_component.h"
-#include "layers/time_embedding.h"
-#include "plugins_language/support.h"
+#include "families/in_context.h"
 
 namespace blip3u::testing {
 namespace {
-
-/// Owns only projections, positions and a head; reaches the transformer through the condition's session.
-class InContext : public ModuleComponent<Denoiser> {
- public:
-  explicit InContext(const BuildContext& context) : time_(context.wiring.backbone_width) {
-    const Layout& features = context.wiring.features;
-    const std::int64_t width = context.wiring.backbone_width;
-    input_ = register_module("input", torch::nn::Linear(features.width, width));
-    register_module("time", time_);
-    positions_ =
-        register_parameter("positions", learned_table({features.tokens, width}, 0.5, context.seed, "positions"));
-    head_ = register_module("head", torch::nn::Linear(width, features.width));
-    finish(context);
-  }
-
-  Condition prepare(Session& context) override { return {.context = &context, .tokens = {}, .mask = {}}; }
-
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return head_(condition.context->append(image_block(noised.x, time, false)));
-  }
-
-  Block image_block(const Tensor& x, const Tensor& time, bool commit) {
-    Block block;
-    block.embeds = input_(x) + positions_ + time_(time).unsqueeze(1);
-    block.group = at::zeros({x.size(1)}, at::kLong);
-    block.commit = commit;
-    return block;
-  }
-
- private:
-  torch::nn::Linear input_{nullptr}, head_{nullptr};
-  layers::TimeEmbedding time_;
-  Tensor positions_;
-};
 
 class Transfusion : public ::testing::Test {
  protected:
@@ -59,12 +23,17 @@ class Transfusion : public ::testing::Test {
     const torch::NoGradGuard no_gradient;
     const auto sampler =
         make<Sampler>(Kind::sampler, "flow_matching", {{"steps", std::int64_t{5}}, {"solver", solver}}, context_);
-    const auto full = read(prompts), none = read(empty);
+    // Both contexts in one session: the empty prompt's rows are padded.
+    const Tensor ids = at::cat({prompts, at::constant_pad_nd(empty, {0, prompts.size(1) - empty.size(1)})});
+    Block both = text(ids);
+    both.valid = at::ones(ids.sizes(), at::kBool);
+    both.valid.slice(0, prompts.size(0)).slice(1, empty.size(1)).fill_(false);
+    const auto session = gpt_->begin(ids.size(0));
+    session->append(both);
     Generator generator = Generator::for_rows(3, first, prompts.size(0));
-    return sampler
-        ->sample(denoiser_, context_.wiring.features, {denoiser_.prepare(*full), denoiser_.prepare(*none)}, generator,
-                 {})
-        .x;
+    const auto cfg = make<Guidance>(Kind::guidance, "cfg");
+    const auto condition = denoiser_.prepare({.context = *session});
+    return sample_with(*sampler, denoiser_, context_.wiring.features, *condition, generator, cfg.get()).x;
   }
 
   BuildContext context_ = small_context();
@@ -106,8 +75,8 @@ TEST_F(Transfusion, NoisedImagesAreForgottenAndTheCleanOneStays) {
   const torch::NoGradGuard no_gradient;
   const Tensor after = at::tensor({8, 8}, at::kLong).view({2, 1});
   const auto noised = read(prompts_), plain = read(prompts_);
-  const Condition condition = denoiser_.prepare(*noised);
-  denoiser_.predict({normal({16, 6}, 2), {}}, at::full({2}, 0.5), condition);
+  const auto condition = denoiser_.prepare({.context = *noised});
+  denoiser_.predict({.noised = {normal({16, 6}, 2), {}}, .time = at::full({2}, 0.5), .condition = *condition});
   EXPECT_EQ(largest_difference(noised->fork()->append(text(after)), plain->fork()->append(text(after))), 0.0);
   noised->append(denoiser_.image_block(normal({16, 6}, 2), at::zeros({2}), true));
   EXPECT_GT(largest_difference(noised->append(text(after)), plain->append(text(after))), 1e-3);
@@ -128,7 +97,8 @@ TEST_F(Transfusion, TextAndImageLossTrainOneTransformer) {
     Tensor result = at::cross_entropy_loss(logits.slice(1, 0, 2).flatten(0, 1), prompts_.slice(1, 1).flatten());
     // The same noise at each step, so that the loss can only fall by learning.
     Generator generator = Generator::for_rows(5, 0, 2);
-    for (const Loss& loss : sampler->loss(denoiser_, {images, {}}, denoiser_.prepare(*session), generator)) {
+    for (const Loss& loss :
+         losses_of(*sampler, denoiser_, {images, {}}, *denoiser_.prepare({.context = *session}), generator)) {
       result = result + loss.sum / loss.count;
     }
     return result;

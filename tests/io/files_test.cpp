@@ -37,6 +37,15 @@ TEST(Files, WriteReplaceRead) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path.parent_path()), {}), 1);
 }
 
+TEST(Files, APlainNameIsOfTheWorkingFolder) {
+  const TemporaryFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  EXPECT_EQ(message_of([] { write_atomically("plain", "content"); }), "");
+  std::filesystem::current_path(before);
+  EXPECT_EQ(read_text(folder / "plain"), "content");
+}
+
 TEST(Files, MessagesNameThePath) {
   const TemporaryFolder folder;
   EXPECT_THAT(message_of([&] { read_text(folder / "none"); }), HasSubstr("none: cannot be opened: No such file"));
@@ -84,18 +93,43 @@ TEST(Files, NoSpaceLeftLeavesTheOldFile) {
   expect_no_space_for(folder / "manifest.json", [&] { write_manifest("complete"); });
 }
 
-TEST(Files, RemovesWhatAKilledProcessLeft) {
-  const TemporaryFolder folder;
+/// The temporary file that another process of this machine would write.
+std::filesystem::path partial_of(const std::filesystem::path& target, pid_t process) {
+  std::string name = partial_path(target).filename().string();
+  name.resize(name.rfind('-') + 1);
+  return target.parent_path() / (name + std::to_string(process));
+}
+
+pid_t number_of_nobody() {
   const pid_t child = fork();
   if (child == 0) _exit(0);
-  waitpid(child, nullptr, 0);  // this number now belongs to nobody
-  const auto of_the_dead = folder / (".file.partial-" + std::to_string(child));
-  const auto of_the_living = folder / (".file.partial-" + std::to_string(getppid()));
-  write_atomically(of_the_dead, "half");
-  write_atomically(of_the_living, "half");
+  waitpid(child, nullptr, 0);
+  return child;
+}
+
+TEST(Files, RemovesWhatAKilledProcessLeft) {
+  const TemporaryFolder folder;
+  const auto of_the_dead = partial_of(folder / "file", number_of_nobody());
+  const auto of_the_living = partial_of(folder / "file", getppid());
+  put(of_the_dead, "half");
+  put(of_the_living, "half");
   write_atomically(folder / "file", "whole");
   EXPECT_FALSE(std::filesystem::exists(of_the_dead));
   EXPECT_TRUE(std::filesystem::exists(of_the_living));
+}
+
+// The number belongs to nobody here; there it may belong to a process that writes.
+TEST(Files, LeavesWhatAnotherHostIsWritingUntilItIsOld) {
+  const TemporaryFolder folder;
+  const std::string number = std::to_string(number_of_nobody());
+  const auto fresh = folder / (".file.partial-0123456789ab-" + number), old = folder / (".file.partial-" + number);
+  put(fresh, "half");
+  put(old, "half");
+  std::filesystem::last_write_time(old, std::filesystem::file_time_type::clock::now() - std::chrono::days(8));
+  write_atomically(folder / "file", "whole");
+  EXPECT_TRUE(std::filesystem::exists(fresh));
+  EXPECT_FALSE(std::filesystem::exists(old));
+  EXPECT_NE(partial_path(folder / "file").filename().string(), ".file.partial-" + std::to_string(getpid()));
 }
 
 TEST(Command, OutputAndStatus) {

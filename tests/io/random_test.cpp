@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include <ATen/ATen.h>
@@ -11,6 +13,7 @@
 
 #include "blip3u/module_component.h"
 #include "blip3u/random.h"
+#include "philox.h"
 
 namespace blip3u {
 namespace {
@@ -35,6 +38,54 @@ TEST(Random, Moments) {
   EXPECT_LT(uniform.max().item<double>(), 1);
   // rows are not copies or shifts of each other
   EXPECT_NEAR((normal[0] * normal[1]).mean().item<double>(), 0, 0.16);
+}
+
+// Random123's kat_vectors for philox4x32 with 10 rounds.
+TEST(Random, PhiloxGivesThePublishedNumbers) {
+  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (PhiloxCounter{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  constexpr std::uint32_t ones = 0xffffffff;
+  EXPECT_EQ(philox({ones, ones, ones, ones}, {ones, ones}),
+            (PhiloxCounter{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (PhiloxCounter{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Random, AllBitsOfASeedCount) {
+  const std::uint64_t high = std::uint64_t{1} << 32;
+  EXPECT_FALSE(Generator({5}).normal({16}, at::kCPU).equal(Generator({5 + high}).normal({16}, at::kCPU)));
+  EXPECT_FALSE(Generator({5}).uniform({16}, at::kCPU).equal(Generator({5 + high}).uniform({16}, at::kCPU)));
+  EXPECT_NE(shuffled(20, 5), shuffled(20, 5 + high));
+}
+
+// Kolmogorov & Smirnov: sqrt(n) times the greatest distance of the distributions exceeds 1.95 once in a thousand.
+double distance(const Tensor& draws, double (*distribution)(double)) {
+  const Tensor sorted = std::get<0>(draws.flatten().to(at::kDouble).sort());
+  const auto n = static_cast<double>(sorted.numel());
+  double greatest = 0;
+  for (std::int64_t i = 0; i < sorted.numel(); ++i) {
+    const double expected = distribution(sorted.const_data_ptr<double>()[i]);
+    const auto below = static_cast<double>(i);
+    greatest = std::max({greatest, expected - below / n, (below + 1) / n - expected});
+  }
+  return std::sqrt(n) * greatest;
+}
+
+TEST(Random, FollowsTheDistributions) {
+  Generator generator = Generator::for_rows(3, 0, 10);
+  const Tensor normal = generator.normal({20001}, at::kCPU);
+  EXPECT_LT(distance(normal, [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }), 1.95);
+  EXPECT_LT(distance(generator.uniform({20001}, at::kCPU), [](double x) { return x; }), 1.95);
+  EXPECT_TRUE(normal.isfinite().all().item<bool>());
+  EXPECT_NEAR(normal.pow(4).mean().item<double>(), 3, 0.12);  // five deviations: 5 sqrt(96 / n)
+  EXPECT_NEAR((normal.slice(1, 0, 10000) * normal.slice(1, 10001)).mean().item<double>(), 0, 0.016);  // pairs
+}
+
+TEST(Random, ShuffledIsAPermutationOfAllOrders) {
+  std::map<std::vector<std::int64_t>, int> seen;
+  for (std::uint64_t seed = 0; seed < 6000; ++seed) ++seen[shuffled(3, seed)];
+  EXPECT_EQ(seen.size(), 6u);
+  for (const auto& [order, times] : seen) EXPECT_NEAR(times, 1000, 5 * std::sqrt(1000 * 5 / 6.0));
+  EXPECT_TRUE(shuffled(0, 1).empty());
 }
 
 TEST(Random, SeedsDiffer) {

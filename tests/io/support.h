@@ -58,8 +58,7 @@ class NotRoot {
 template <class Write>
 void expect_no_space_for(const std::filesystem::path& target, const Write& write) {
   const std::string before = read_text(target);
-  const auto partial =
-      target.parent_path() / ("." + target.filename().string() + ".partial-" + std::to_string(getpid()));
+  const auto partial = partial_path(target);
   std::filesystem::create_symlink("/dev/full", partial);
   EXPECT_THAT(message_of(write),
               ::testing::StartsWith(target.string() + ": cannot be written: No space left on device; "

@@ -73,13 +73,13 @@ class SoundSession : public Session {
     const Past past = recall();
     const Tensor valid = validity(block);
     const Tensor count = valid.cumsum(1);
-    const Tensor positions =
-        block.positions.defined() ? block.positions : (past.next.unsqueeze(1) + count - 1).clamp_min(0);
+    const Tensor ahead = block.places.defined() ? block.places : count - 1;
+    const Tensor positions = (past.next.unsqueeze(1) + ahead).clamp_min(0);
     const auto tokens = network_->read(block.embeds, positions);
     Past longer{.keys = torch::cat({past.keys, tokens[1]}, 1),
                 .values = torch::cat({past.values, tokens[2]}, 1),
                 .valid = torch::cat({past.valid, valid}, 1),
-                .next = next_position(past.next, positions, valid)};
+                .next = next_position(past.next, ahead, valid)};
     const Tensor own = order(block).logical_and(valid.unsqueeze(1));
     const Tensor allowed = torch::cat({past.valid.unsqueeze(1).expand({-1, own.size(1), -1}), own}, 2);
     const Tensor hidden = network_->answer(block.embeds, tokens[0], longer.keys, longer.values, allowed);
@@ -88,6 +88,13 @@ class SoundSession : public Session {
   }
 
   std::unique_ptr<Session> fork() const override { return std::make_unique<SoundSession>(network_, past_); }
+  std::int64_t length() const override { return past_.keys.size(1); }
+  std::size_t bytes() const override { return past_.keys.nbytes() + past_.values.nbytes(); }
+  std::unique_ptr<Session> rows(const Tensor& index) const override {
+    const auto choose = [&](const Tensor& tensor) { return tensor.index_select(0, index.to(tensor.device())); };
+    return std::make_unique<SoundSession>(
+        network_, Past{choose(past_.keys), choose(past_.values), choose(past_.valid), choose(past_.next)});
+  }
 
  protected:
   virtual Past recall() const { return past_; }
@@ -103,7 +110,7 @@ class SoundSession : public Session {
   virtual Tensor order(const Block& block) const {
     const Tensor group =
         block.group.defined() ? block.group : torch::arange(block.embeds.size(1), past_.next.options());
-    return group.unsqueeze(1) >= group.unsqueeze(0);
+    return group.unsqueeze(-1) >= group.unsqueeze(-2);
   }
 
   Network network_;
@@ -113,16 +120,14 @@ class SoundSession : public Session {
   void check(const Block& block) const {
     const auto& sizes = block.embeds.sizes();
     const std::int64_t width = past_.keys.size(2);
-    if (sizes.size() == 3 && sizes[0] == batch() && sizes[1] > 0 && sizes[2] == width && block.expert == 0) return;
-    throw Error(Fault::plugin, fmt::format("backbone: a block must be [{}, T > 0, {}] for expert 0, but is [{}] for {}",
-                                           batch(), width, fmt::join(sizes.begin(), sizes.end(), ", "), block.expert));
+    if (sizes.size() == 3 && sizes[0] == batch() && sizes[1] > 0 && sizes[2] == width) return;
+    throw Error(Fault::plugin, fmt::format("backbone: a block must be [{}, T > 0, {}], but is [{}]", batch(), width,
+                                           fmt::join(sizes.begin(), sizes.end(), ", ")));
   }
 
-  /// One more than the position of each row's last valid token, if it has one.
-  static Tensor next_position(const Tensor& before, const Tensor& positions, const Tensor& valid) {
-    const Tensor place = torch::arange(1, valid.size(1) + 1, before.options());
-    const Tensor last = (valid * place).argmax(1, /*keepdim=*/true);
-    return torch::where(valid.any(1), positions.expand_as(valid).gather(1, last).squeeze(1) + 1, before);
+  /// One more than the largest place of each row's valid tokens, if it has one.
+  static Tensor next_position(const Tensor& before, const Tensor& ahead, const Tensor& valid) {
+    return before + (torch::where(valid, ahead, -1).amax(1) + 1).clamp_min(0);
   }
 };
 
@@ -142,8 +147,8 @@ class SoundBackbone : public ModuleComponent<Backbone> {
 
   std::int64_t width() const override { return width_; }
   Tensor embed(const Tensor& ids) override { return torch::embedding(words_, ids); }
-  Tensor embed_visual(const Visual& visual) override {
-    if (!projector_.is_empty()) return projector_(visual.x);
+  Block embed_visual(const Visual& visual) override {
+    if (!projector_.is_empty()) return {.embeds = projector_(visual.x), .valid = visual.valid};
     throw Error(Fault::usage, "backbone: it was built without an encoder, so it cannot read images; name one");
   }
   Tensor logits(const Tensor& hidden) override { return head_(hidden); }

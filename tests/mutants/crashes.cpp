@@ -45,7 +45,7 @@ struct Divides : Decoder {
   static void check(const Parameters&, Wiring& wiring) {
     if (wiring.image_size % wiring.features.tokens != 0) wiring.reject("", "its patches do not fill a picture");
   }
-  Tensor decode(const Visual& visual, Generator&) override { return visual.x; }
+  Tensor decode(const DecodeTask& task) override { return task.visual.x; }
 };
 
 constexpr ComponentDescriptor components[] = {

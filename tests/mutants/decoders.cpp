@@ -22,10 +22,10 @@ class Sound : public ModuleComponent<Decoder> {
     finish(context);
   }
 
-  Tensor decode(const Visual& visual, Generator&) override { return pixels(visual).clamp(-1, 1); }
+  Tensor decode(const DecodeTask& task) override { return pixels(task.visual).clamp(-1, 1); }
 
-  std::vector<Loss> loss(const Visual& visual, const Tensor& images, Generator&) override {
-    return {layers::squared_error("reconstruction", pixels(visual), images)};
+  std::vector<Loss> loss(const DecoderBatch& batch) override {
+    return {layers::squared_error("reconstruction", pixels(batch.visual), batch.images)};
   }
 
  protected:
@@ -46,42 +46,38 @@ class Sound : public ModuleComponent<Decoder> {
 
 class Bytes : public Sound {
   using Sound::Sound;
-  Tensor decode(const Visual& visual, Generator& generator) override {
-    return (Sound::decode(visual, generator) + 1) * 127.5;
-  }
+  Tensor decode(const DecodeTask& task) override { return (Sound::decode(task) + 1) * 127.5; }
 };
 
 class HalfSize : public Sound {
   using Sound::Sound;
-  Tensor decode(const Visual& visual, Generator& generator) override {
-    return torch::avg_pool2d(Sound::decode(visual, generator), 2);
-  }
+  Tensor decode(const DecodeTask& task) override { return torch::avg_pool2d(Sound::decode(task), 2); }
 };
 
 /// Dims an image by the contrast of all images of its batch.
 class BatchContrast : public Sound {
   using Sound::Sound;
-  Tensor decode(const Visual& visual, Generator& generator) override {
-    const Tensor images = Sound::decode(visual, generator);
+  Tensor decode(const DecodeTask& task) override {
+    const Tensor images = Sound::decode(task);
     return images * images.abs().mean();
   }
 };
 
 class AltersFeatures : public Sound {
   using Sound::Sound;
-  Tensor decode(const Visual& visual, Generator& generator) override {
+  Tensor decode(const DecodeTask& task) override {
     const torch::NoGradGuard no_gradient;
-    Tensor features = visual.x;
+    Tensor features = task.visual.x;
     features.clamp_(-0.5, 0.5);
-    return Sound::decode(visual, generator);
+    return Sound::decode(task);
   }
 };
 
 /// As if its loss were the sum over half an element.
 class SmallCount : public Sound {
   using Sound::Sound;
-  std::vector<Loss> loss(const Visual& visual, const Tensor& images, Generator& generator) override {
-    auto result = Sound::loss(visual, images, generator);
+  std::vector<Loss> loss(const DecoderBatch& batch) override {
+    auto result = Sound::loss(batch);
     result.front().count = torch::full_like(result.front().count, 0.5);
     return result;
   }

@@ -28,20 +28,21 @@ class Sound : public ModuleComponent<Denoiser> {
     finish(context);
   }
 
-  Condition prepare(Session& context) override {
+  std::unique_ptr<Condition> prepare(const Given& given) override {
     Block block;
-    block.embeds = queries_.unsqueeze(0).expand({context.batch(), -1, -1});
+    block.embeds = queries_.unsqueeze(0).expand({given.context.batch(), -1, -1});
     block.commit = false;
-    return {.context = &context, .tokens = connector_(read(context, block)), .mask = {}};
+    return std::make_unique<Condition>(&given.context, connector_(read(given.context, block)));
   }
 
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    if (!noised.x.defined() || noised.x.dim() != 3 || noised.x.size(2) != features_.width) {
+  Tensor predict(const Prediction& asked) override {
+    const Tensor& x = asked.noised.x;
+    if (!x.defined() || x.dim() != 3 || x.size(2) != features_.width) {
       throw Error(Fault::plugin, fmt::format("denoiser: features must be [B,N,{}]; use the encoder it was built for",
                                              features_.width));
     }
-    const Tensor steering = time_(time) + layers::pooled(condition.tokens, condition.mask);
-    return output_(input_(noised.x) + steering.unsqueeze(1));
+    const Tensor steering = time_(asked.time) + layers::pooled(asked.condition.tokens, asked.condition.mask);
+    return output_(input_(x) + steering.unsqueeze(1));
   }
 
  protected:
@@ -59,8 +60,8 @@ class Sound : public ModuleComponent<Denoiser> {
 /// Divides by the time what it has multiplied by it.
 class NanAtZero : public Sound {
   using Sound::Sound;
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return Sound::predict(noised, time, condition) * time.div(time).view({-1, 1, 1});
+  Tensor predict(const Prediction& asked) override {
+    return Sound::predict(asked) * asked.time.div(asked.time).view({-1, 1, 1});
   }
 };
 
@@ -72,9 +73,7 @@ class IgnoresCondition : public Sound {
 
 class ExtraDimension : public Sound {
   using Sound::Sound;
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return Sound::predict(noised, time, condition).unsqueeze(1);
-  }
+  Tensor predict(const Prediction& asked) override { return Sound::predict(asked).unsqueeze(1); }
 };
 
 /// A step that leaves values alone and doubles gradients.
@@ -88,9 +87,7 @@ struct Doubling : torch::autograd::Function<Doubling> {
 
 class WrongGradient : public Sound {
   using Sound::Sound;
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return Doubling::apply(Sound::predict(noised, time, condition));
-  }
+  Tensor predict(const Prediction& asked) override { return Doubling::apply(Sound::predict(asked)); }
 };
 
 /// Leaves its queries in the context.
@@ -106,25 +103,32 @@ class CommitsQueries : public Sound {
 /// Mixes the images of a batch.
 class MeanOfBatch : public Sound {
   using Sound::Sound;
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return Sound::predict({noised.x - noised.x.mean(0, /*keepdim=*/true), {}}, time, condition);
+  Tensor predict(const Prediction& asked) override {
+    return Sound::predict({.noised = {asked.noised.x - asked.noised.x.mean(0, /*keepdim=*/true), {}},
+                           .time = asked.time,
+                           .condition = asked.condition});
   }
 };
 
 /// Predicts by the condition that was prepared last.
 class RemembersCondition : public Sound {
   using Sound::Sound;
-  Condition prepare(Session& context) override { return last_ = Sound::prepare(context); }
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition&) override {
-    return Sound::predict(noised, time, last_);
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    auto prepared = Sound::prepare(given);
+    tokens_ = prepared->tokens;
+    return prepared;
   }
-  Condition last_;
+  Tensor predict(const Prediction& asked) override {
+    const Condition last(nullptr, tokens_);
+    return Sound::predict({.noised = asked.noised, .time = asked.time, .condition = last});
+  }
+  Tensor tokens_;
 };
 
 class SpoilsCondition : public Sound {
   using Sound::Sound;
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    Tensor prediction = Sound::predict(noised, time, condition), tokens = condition.tokens;
+  Tensor predict(const Prediction& asked) override {
+    Tensor prediction = Sound::predict(asked), tokens = asked.condition.tokens;
     tokens.mul_(0.5);
     return prediction;
   }
@@ -136,9 +140,7 @@ class WrongBiasGradient : public Sound {
   WrongBiasGradient(const Parameters& parameters, const BuildContext& context) : Sound(parameters, context) {
     bias_ = register_parameter("bias", torch::zeros({context.wiring.features.width}).to(context.device, context.dtype));
   }
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return Sound::predict(noised, time, condition) + 0.3 * Doubling::apply(bias_);
-  }
+  Tensor predict(const Prediction& asked) override { return Sound::predict(asked) + 0.3 * Doubling::apply(bias_); }
 
  private:
   Tensor bias_;

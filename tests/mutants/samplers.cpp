@@ -4,42 +4,38 @@
 #include "blip3u/plugin.h"
 #include "blip3u/sampler.h"
 #include "layers/flow.h"
-#include "layers/guidance.h"
-#include "layers/join.h"
+#include "layers/loss.h"
 #include "layers/sampling.h"
 
 namespace blip3u::mutants {
 namespace {
 
 /// Flow on straight lines from noise (time 1) to data (time 0), followed by Heun's method.
-class Sound : public Sampler {
+class Sound : public Sampler, public Objective {
  public:
-  Sound(const Parameters& parameters, const BuildContext& context)
-      : guidance_(parameters.number("guidance")),
-        condition_dropout_(parameters.number("condition_dropout")),
-        device_(context.device) {
+  Sound(const Parameters& parameters, const BuildContext& context) : device_(context.device) {
     options_.logit_normal = false;
     options_.solver = layers::FlowSolver::heun;
     options_.steps = parameters.integer("steps");
   }
 
-  double condition_dropout() const override { return condition_dropout_; }
   double order() const override { return 2; }
 
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
-                         Generator& generator) override {
-    const Tensor time = layers::draw_times(generator, options_, target.x.device());
-    const Tensor noise = generator.normal(target.x.sizes().slice(1), target.x.device());
-    const Tensor noised = at::lerp(target.x, noise, layers::broadcast_time(time, target.x));
-    return {layers::squared_error("flow", denoiser.predict({noised, {}}, time, condition), velocity(target.x, noise))};
+  std::vector<Loss> loss(const LossTask& task) override {
+    const Tensor& data = task.target.x;
+    const Tensor time = layers::draw_times(task.noise, options_, data.device());
+    const Tensor noise = task.noise.normal(data.sizes().slice(1), data.device());
+    const Tensor noised = at::lerp(data, noise, layers::broadcast_time(time, data));
+    const Tensor prediction =
+        task.denoiser.predict({.noised = {noised, {}}, .time = time, .condition = task.condition});
+    return {layers::squared_error("flow", prediction, velocity(data, noise))};
   }
 
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
-    const auto network = [&](const Tensor& x, const Tensor& time) {
-      return layers::guided_prediction(denoiser, x, time, conditions, guidance_);
+  Made sample(const SampleTask& task) override {
+    const auto network = [&](const Tensor& x, double time, std::int64_t) {
+      return guided_prediction(task, {x, {}}, time);
     };
-    return {layers::integrate_flow(network, start(layout, generator), options_, progress), {}};
+    return {.visual = {layers::solve_flow(network, start(task.layout, task.noise), options_, task.watch), {}}};
   }
 
  protected:
@@ -54,7 +50,6 @@ class Sound : public Sampler {
   layers::FlowOptions options_;
 
  private:
-  double guidance_, condition_dropout_;
   at::Device device_;
 };
 
@@ -74,9 +69,8 @@ class WrongSign : public Sound {
 
 class DetachesPrediction : public Sound {
   using Sound::Sound;
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
-                         Generator& generator) override {
-    auto losses = Sound::loss(denoiser, target, condition, generator);
+  std::vector<Loss> loss(const LossTask& task) override {
+    auto losses = Sound::loss(task);
     for (Loss& loss : losses) loss.sum = loss.sum.detach();
     return losses;
   }
@@ -107,23 +101,19 @@ class OneNoiseForAll : public Sound {
 /// Normalises the conditions where they lie.
 class AltersConditions : public Sound {
   using Sound::Sound;
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
+  Made sample(const SampleTask& task) override {
     const torch::NoGradGuard no_gradient;
-    for (const Condition& condition : conditions) {
-      Tensor tokens = condition.tokens;
-      if (tokens.defined()) tokens.copy_(torch::layer_norm(tokens, {tokens.size(-1)}));
-    }
-    return Sound::sample(denoiser, layout, conditions, generator, progress);
+    Tensor tokens = task.condition.tokens;
+    if (tokens.defined()) tokens.copy_(torch::layer_norm(tokens, {tokens.size(-1)}));
+    return Sound::sample(task);
   }
 };
 
 /// Its loss carries a name that the descriptor does not list, so that no recipe can weigh it.
 class UnlistedLoss : public Sound {
   using Sound::Sound;
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
-                         Generator& generator) override {
-    auto result = Sound::loss(denoiser, target, condition, generator);
+  std::vector<Loss> loss(const LossTask& task) override {
+    auto result = Sound::loss(task);
     result.front().name = "velocity";
     return result;
   }
@@ -133,9 +123,9 @@ class UnlistedLoss : public Sound {
 class Backwards : public Denoiser {
  public:
   explicit Backwards(Denoiser& denoiser) : denoiser_(denoiser) {}
-  Condition prepare(Session& context) override { return denoiser_.prepare(context); }
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return denoiser_.predict(noised, 1 - time, condition);
+  std::unique_ptr<Condition> prepare(const Given& given) override { return denoiser_.prepare(given); }
+  Tensor predict(const Prediction& asked) override {
+    return denoiser_.predict({.noised = asked.noised, .time = 1 - asked.time, .condition = asked.condition});
   }
 
  private:
@@ -144,24 +134,28 @@ class Backwards : public Denoiser {
 
 class BackwardsTime : public Sound {
   using Sound::Sound;
-  std::vector<Loss> loss(Denoiser& denoiser, const Visual& target, const Condition& condition,
-                         Generator& generator) override {
-    Backwards backwards(denoiser);
-    return Sound::loss(backwards, target, condition, generator);
+  std::vector<Loss> loss(const LossTask& task) override {
+    Backwards backwards(task.denoiser);
+    return Sound::loss({backwards, task.target, task.condition, task.noise});
   }
-  Visual sample(Denoiser& denoiser, const Layout& layout, const std::vector<Condition>& conditions,
-                Generator& generator, const Progress& progress) override {
-    Backwards backwards(denoiser);
-    return Sound::sample(backwards, layout, conditions, generator, progress);
+  Made sample(const SampleTask& task) override {
+    Backwards backwards(task.denoiser);
+    return Sound::sample({.denoiser = backwards,
+                          .layout = task.layout,
+                          .condition = task.condition,
+                          .noise = task.noise,
+                          .rows = task.rows,
+                          .contexts = task.contexts,
+                          .guidance = task.guidance,
+                          .watch = task.watch});
   }
 };
 
-constexpr ParameterSpec own_parameters[] = {integer("steps", 30, 1, 10000, "steps of the solver")};
-constexpr auto parameters = layers::join(own_parameters, layers::guidance_parameters);
+constexpr ParameterSpec parameters[] = {integer("steps", 30, 1, 10000, "steps of the solver")};
 
-void check(const Parameters& values, Wiring& wiring) {
+void check(const Parameters&, Wiring& wiring) {
   layers::check_continuous(wiring);
-  layers::check_guidance(values, wiring);
+  layers::check_objective("velocity/linear", "velocity/linear", wiring);
 }
 
 constexpr const char* provides[] = {"sample"};

@@ -22,4 +22,5 @@ check_origin() {
 }
 for library in libblip3u libblip3u_conformance; do check_origin $library "$target"; done
 for library in libtorch_cpu libc10; do check_origin $library "$torch"; done
+[[ -s $target/share/blip3u/report/report.html ]] || { echo "the template of the report is not installed"; exit 1; }
 env -i "$target/bin/blip3u" validate "$target/share/blip3u/recipes/easy_vqa.yaml"

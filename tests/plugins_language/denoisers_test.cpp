@@ -23,10 +23,28 @@ class DenoiserTest : public ::testing::TestWithParam<std::string> {
   std::unique_ptr<Backbone> gpt_ = small_gpt();
 };
 
+Tensor ask(Denoiser& denoiser, const Tensor& x, const Tensor& time, const Condition& condition,
+           std::int64_t step = -1) {
+  return denoiser.predict({.noised = {x, {}}, .time = time, .condition = condition, .step = step});
+}
+
+TEST_P(DenoiserTest, WhatIsKeptChangesNothing) {
+  const auto network = denoiser();
+  randomize(*network, 5);
+  const auto context = session(2);
+  const Tensor x = normal({16, 6}, 2, 4), time = at::full({2}, 0.4);
+  const Tensor computed = ask(*network, x, time, *network->prepare({.context = *context}));
+  const torch::NoGradGuard no_gradient;
+  const std::vector<double> times{0.9, 0.4};
+  const auto condition = network->prepare({.context = *context, .times = times});
+  EXPECT_LT(largest_difference(ask(*network, x, time, *condition), computed), 1e-5);
+  EXPECT_LT(largest_difference(ask(*network, x, time, *condition, 1), computed), 1e-5);
+}
+
 TEST_P(DenoiserTest, StartsAtZero) {
   const auto network = denoiser();
   const auto context = session(3);
-  const Tensor y = network->predict({normal({16, 6}, 3), {}}, at::full({3}, 0.4), network->prepare(*context));
+  const Tensor y = ask(*network, normal({16, 6}, 3), at::full({3}, 0.4), *network->prepare({.context = *context}));
   EXPECT_EQ(y.sizes(), (std::vector<std::int64_t>{3, 16, 6}));
   EXPECT_EQ(y.abs().max().item<double>(), 0.0);
 }
@@ -36,19 +54,19 @@ TEST_P(DenoiserTest, PredictsFromImageTimeAndPrompt) {
   const auto network = denoiser();
   randomize(*network, 5);
   const auto one = session(2), other = session(2, 9);
-  const Condition first = network->prepare(*one), second = network->prepare(*other);
+  const auto first = network->prepare({.context = *one}), second = network->prepare({.context = *other});
   const Tensor x = normal({16, 6}, 2, 4), time = at::full({2}, 0.4);
-  const Tensor y = network->predict({x, {}}, time, first);
-  EXPECT_GT(largest_difference(network->predict({x + 0.1, {}}, time, first), y), 1e-4);
-  EXPECT_GT(largest_difference(network->predict({x, {}}, time + 0.3, first), y), 1e-4);
-  EXPECT_GT(largest_difference(network->predict({x, {}}, time, second), y), 1e-4);
+  const Tensor y = ask(*network, x, time, *first);
+  EXPECT_GT(largest_difference(ask(*network, x + 0.1, time, *first), y), 1e-4);
+  EXPECT_GT(largest_difference(ask(*network, x, time + 0.3, *first), y), 1e-4);
+  EXPECT_GT(largest_difference(ask(*network, x, time, *second), y), 1e-4);
 }
 
 TEST_P(DenoiserTest, LeavesNoTraceInTheSession) {
   const torch::NoGradGuard no_gradient;
   const auto network = denoiser();
   const auto read = session(2), untouched = session(2);
-  network->prepare(*read);
+  network->prepare({.context = *read});
   Block more;
   more.embeds = normal({2, 32}, 2, 8);
   EXPECT_EQ(largest_difference(read->append(more), untouched->append(more)), 0.0);
@@ -58,7 +76,10 @@ TEST_P(DenoiserTest, GradientReachesTheQueriesAndTheBackbone) {
   const auto network = denoiser();
   randomize(*network, 5);
   const auto context = session(2);
-  network->predict({normal({16, 6}, 2), {}}, at::full({2}, 0.4), network->prepare(*context)).square().sum().backward();
+  ask(*network, normal({16, 6}, 2), at::full({2}, 0.4), *network->prepare({.context = *context}))
+      .square()
+      .sum()
+      .backward();
   for (const NamedTensor& weight : network->weights()) {
     EXPECT_TRUE(weight.value.grad().defined() && weight.value.grad().abs().max().item<double>() > 0) << weight.name;
   }
@@ -75,17 +96,16 @@ TEST_P(DenoiserTest, SamplesDoNotDependOnTheirBatch) {
     const auto sampler =
         make<Sampler>(Kind::sampler, name, name == "regression" ? Overrides{} : Overrides{{"steps", std::int64_t{3}}});
     const auto sample = [&](std::int64_t first, std::int64_t count) {
-      const auto full = gpt_->begin(count), empty = gpt_->begin(count);
+      const auto session = gpt_->begin(2 * count);
+      const Tensor texts = normal({5, 32}, 3, 1).slice(0, first, first + count);
       Block text;
-      text.embeds = normal({5, 32}, 3, 1).slice(0, first, first + count);
-      full->append(text);
-      text.embeds = at::zeros({count, 1, 32});
-      empty->append(text);
+      text.embeds = at::cat({texts, at::zeros_like(texts)});
+      session->append(text);
       Generator generator = Generator::for_rows(21, first, count);
-      return sampler
-          ->sample(*network, small_context().wiring.features, {network->prepare(*full), network->prepare(*empty)},
-                   generator, {})
-          .x;
+      const auto cfg = make<Guidance>(Kind::guidance, "cfg");
+      const auto times = sampler->times();
+      const auto condition = network->prepare({.context = *session, .times = times});
+      return sample_with(*sampler, *network, small_context().wiring.features, *condition, generator, cfg.get()).x;
     };
     const Tensor together = sample(0, 3);
     EXPECT_TRUE(together.isfinite().all().item<bool>());

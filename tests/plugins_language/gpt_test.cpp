@@ -193,14 +193,161 @@ TEST(Gpt, PositionsContinueAfterTheLastOne) {
   // One position for a whole image: the text after it goes on with the next.
   const auto implicit = gpt->begin(2), stated = gpt->begin(2);
   Block picture = block(image, order({0, 0, 0, 0}));
-  picture.positions = at::full({2, 4}, 3, at::kLong);
-  Block end = block(more);
-  end.positions = order({4, 5}).expand({2, 2});
-  Block start = block(text);
-  start.positions = order({0, 1, 2}).expand({2, 3});
-  EXPECT_EQ(largest_difference(implicit->append(block(text)), stated->append(start)), 0.0);
+  picture.places = at::zeros({2, 4}, at::kLong);
+  Block start = block(text), end = block(more);
+  start.places = order({0, 1, 2}).expand({2, 3});
+  end.places = order({0, 1}).expand({2, 2});
+  EXPECT_LT(largest_difference(implicit->append(block(text)), stated->append(start)), rounding);
   EXPECT_EQ(largest_difference(implicit->append(picture), stated->append(picture)), 0.0);
   EXPECT_EQ(largest_difference(implicit->append(block(more)), stated->append(end)), 0.0);
+  EXPECT_EQ(implicit->length(), 9);
+  // In one block without a session: the same places, absolute.
+  Block whole = block(at::cat({text, image, more}, 1), order({0, 1, 2, 3, 3, 3, 3, 4, 5}));
+  whole.places = order({0, 1, 2, 3, 3, 3, 3, 4, 5}).expand({2, 9});
+  const auto once = gpt->begin(2), again = gpt->begin(2);
+  again->append(start);
+  again->append(picture);
+  EXPECT_LT(largest_difference(once->append(whole).slice(1, 7), again->append(end)), rounding);
+}
+
+TEST(Gpt, AxesTurnTheirSectionsAndTheLargestPlaceCounts) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt({{"rotary_sections", std::vector<double>{1, 2, 1}}});  // 32 / 4 heads / 2 pairs
+  const Tensor text = sequence(3), image = sequence(4, 2, 2), more = sequence(2, 2, 3);
+  const auto run = [&](const Tensor& places, const Tensor& after) {
+    const auto session = gpt->begin(2);
+    session->append(block(text));
+    Block picture = block(image, order({0, 0, 0, 0}));
+    picture.places = places;
+    Block end = block(more);
+    end.places = after;
+    const Tensor first = session->append(picture);
+    return at::cat({first, session->append(end)}, 1);
+  };
+  // Equal on all axes is one axis.
+  const Tensor line = order({0, 1, 2, 3}).expand({2, 4});
+  EXPECT_LT(largest_difference(run(line.unsqueeze(2).expand({2, 4, 3}), {}), run(line, {})), rounding);
+  // A grid of 2 x 2: rows and columns reach place 1, so that text goes on at place 2, which is `order({0, 1})` then.
+  const Tensor grid =
+      at::stack({order({0, 0, 0, 0}), order({0, 0, 1, 1}), order({0, 1, 0, 1})}, 1).expand({2, 4, 3}).contiguous();
+  EXPECT_EQ(largest_difference(run(grid, {}), run(grid, order({0, 1}).expand({2, 2}))), 0.0);
+  EXPECT_GT(largest_difference(run(grid, {}), run(grid.flip({2}), {})), 1e-3) << "axes are alike";
+  // One pass equals its pieces, with the places counted from the start.
+  const auto once = gpt->begin(2);
+  Block whole = block(at::cat({text, image, more}, 1), order({0, 1, 2, 3, 3, 3, 3, 4, 5}));
+  const auto on_all = [](const Tensor& places) { return places.view({1, -1, 1}).expand({2, -1, 3}); };
+  whole.places = at::cat({on_all(order({0, 1, 2})), grid + 3, on_all(order({5, 6}))}, 1);
+  EXPECT_LT(largest_difference(once->append(whole).slice(1, 3), run(grid, {})), rounding);
+}
+
+TEST(Gpt, GroupsAndExpertsMayDifferByRow) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt({{"experts", std::int64_t{2}}});
+  const Tensor text = sequence(3), image = sequence(4, 2, 2);
+  Block next = block(image, at::stack({order({0, 0, 0, 0}), order({0, 1, 1, 2})}));
+  next.expert = at::stack({order({1, 1, 0, 0}), order({0, 1, 0, 1})});
+  const auto session = gpt->begin(2);
+  session->append(block(text));
+  const Tensor together = session->append(next);
+  for (std::int64_t row = 0; row < 2; ++row) {
+    const auto alone = gpt->begin(1);
+    alone->append(block(text.slice(0, row, row + 1)));
+    Block own = block(image.slice(0, row, row + 1), next.group[row]);
+    own.expert = next.expert[row];
+    EXPECT_LT(largest_difference(alone->append(own), together.slice(0, row, row + 1)), rounding);
+  }
+}
+
+TEST(Gpt, RowsAreSelectedRepeatedAndReordered) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt();
+  const Tensor text = sequence(5, 3), more = sequence(2, 3, 2);
+  Block padded = block(text);
+  padded.valid = at::arange(5).unsqueeze(0) < order({5, 2, 4}).unsqueeze(1);
+  const auto session = gpt->begin(3);
+  session->append(padded);
+  const Tensor index = order({2, 0, 2, 1});
+  const auto chosen = session->rows(index);
+  EXPECT_EQ(chosen->batch(), 4);
+  EXPECT_EQ(chosen->length(), 5);
+  const Tensor found = chosen->append(block(more.index_select(0, index)));
+  EXPECT_LT(largest_difference(found, session->append(block(more)).index_select(0, index)), rounding);
+  EXPECT_THROW(session->rows(order({})), Error);
+}
+
+TEST(Gpt, SessionsOfUnlikeLengthAreJoined) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt(), other = small_gpt();
+  auto& joins = dynamic_cast<Joins&>(*gpt);
+  const auto longer = gpt->begin(2), shorter = gpt->begin(1), empty = gpt->begin(1);
+  longer->append(block(sequence(6)));
+  shorter->append(block(sequence(3, 1, 2)));
+  const std::vector<Session*> parts = {shorter.get(), longer.get(), empty.get()};
+  const auto joined = joins.join(parts);
+  EXPECT_EQ(joined->batch(), 4);
+  EXPECT_EQ(joined->length(), 6);
+  for (const std::uint64_t seed : {5, 6}) {
+    const Tensor next = sequence(2, 4, seed), found = joined->append(block(next));
+    EXPECT_LT(largest_difference(found.slice(0, 0, 1), shorter->append(block(next.slice(0, 0, 1)))), rounding);
+    EXPECT_LT(largest_difference(found.slice(0, 1, 3), longer->append(block(next.slice(0, 1, 3)))), rounding);
+    EXPECT_LT(largest_difference(found.slice(0, 3), empty->append(block(next.slice(0, 3)))), rounding);
+  }
+  const auto foreign = other->begin(1);
+  const std::vector<Session*> wrong = {longer.get(), foreign.get()};
+  EXPECT_THROW(joins.join(wrong), Error);
+  EXPECT_THROW(joins.join({}), Error);
+}
+
+TEST(Gpt, MemoryGrowsInPlaceAndForksNeverWriteIntoIt) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt();
+  const Tensor whole = sequence(40);
+  auto session = gpt->begin(2);
+  EXPECT_EQ(session->bytes(), 0U);
+  session->append(block(whole.slice(1, 0, 4)));
+  const std::size_t before = session->bytes();
+  EXPECT_GE(before,
+            2U * 2 * 2 * 4 * 16 * sizeof(float));  // keys and values of 2 layers, 2 rows, 4 tokens, 2 heads of 8
+  session->append(block(whole.slice(1, 4, 5)));
+  EXPECT_EQ(session->bytes(), before) << "a token more is a copy of all";
+  // Forks of forks, of which each goes on in another way while the others wait; guesses in between.
+  std::vector<std::unique_ptr<Session>> forks;
+  std::vector<Tensor> found;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    forks.push_back((i < 2 ? session : forks[i - 2])->fork());
+    forks.back()->append(uncommitted(sequence(3, 2, 20 + i)));
+    forks.back()->append(block(sequence(2, 2, 10 + i)));
+  }
+  session->append(block(whole.slice(1, 5, 39)));
+  const Tensor last = session->append(block(whole.slice(1, 39)));
+  EXPECT_LT(largest_difference(last, in_pieces(*gpt, whole, {40}).slice(1, 39)), rounding);
+  session.reset();  // forks outlive it
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    Tensor past = whole.slice(1, 0, 5);
+    if (i >= 2) past = at::cat({past, sequence(2, 2, 10 + i - 2)}, 1);
+    past = at::cat({past, sequence(2, 2, 10 + i), whole.slice(1, 0, 1)}, 1);
+    const Tensor expected = in_pieces(*gpt, past, {past.size(1)}).slice(1, past.size(1) - 1);
+    EXPECT_LT(largest_difference(forks[i]->append(block(whole.slice(1, 0, 1))), expected), rounding) << i;
+  }
+}
+
+TEST(Gpt, GradientsGoThroughAPastThatWasReadWithout) {
+  const auto gpt = small_gpt();
+  const Tensor text = sequence(4), more = sequence(3, 2, 2);
+  const auto session = gpt->begin(2);
+  {
+    const c10::InferenceMode inference;
+    session->append(block(text));
+  }
+  const Tensor queries = more.clone().requires_grad_();
+  const Tensor hidden = session->append(uncommitted(queries));
+  {
+    const torch::NoGradGuard no_gradient;
+    session->append(block(more));  // writes where the queries' keys were
+  }
+  const auto gradient = torch::autograd::grad({hidden.square().sum()}, {queries})[0];
+  EXPECT_GT(gradient.abs().max().item<double>(), 0.0);
+  EXPECT_LT(largest_difference(hidden.detach(), in_pieces(*gpt, at::cat({text, more}, 1), {7}).slice(1, 4)), rounding);
 }
 
 TEST(Gpt, ExpertsShareTheCacheButNotTheirWeights) {
@@ -211,7 +358,7 @@ TEST(Gpt, ExpertsShareTheCacheButNotTheirWeights) {
     const auto session = gpt->begin(2);
     session->append(block(before));
     Block next = block(image, order({0, 0, 0, 0}));
-    next.expert = expert;
+    next.expert = at::full({4}, expert, at::kLong);
     return session->append(next);
   };
   EXPECT_GT(largest_difference(run(0, text), run(1, text)), 1e-2);
@@ -229,15 +376,45 @@ TEST(Gpt, ReadsImagesAsSquaresOfTheGrid) {
   const torch::NoGradGuard no_gradient;
   const auto gpt = small_gpt({{"merge", std::int64_t{2}}});
   const Tensor x = normal({16, 6}, 2);
-  const Tensor before = gpt->embed_visual({x, {}});
+  const Block picture = gpt->embed_visual({x, {}});
+  const Tensor before = picture.embeds;
+  EXPECT_TRUE(picture.group.equal(order({0, 0, 0, 0})));
   EXPECT_EQ(before.sizes(), (std::vector<std::int64_t>{2, 4, 32}));
   Tensor changed = x.clone();
   changed.select(1, 6) += 1;  // row 1, column 2: the square at the top right
-  const Tensor difference = (gpt->embed_visual({changed, {}}) - before).abs().amax({0, 2});
+  const Tensor difference = (gpt->embed_visual({changed, {}}).embeds - before).abs().amax({0, 2});
   for (int token = 0; token < 4; ++token) EXPECT_EQ(difference[token].item<double>() > 0, token == 1) << token;
 
   const auto single = small_gpt({{"merge", std::int64_t{1}}, {"visual_projector", std::string("linear")}});
-  EXPECT_EQ(single->embed_visual({x, {}}).sizes(), (std::vector<std::int64_t>{2, 16, 32}));
+  EXPECT_EQ(single->embed_visual({x, {}}).embeds.sizes(), (std::vector<std::int64_t>{2, 16, 32}));
+}
+
+TEST(Gpt, ReadsSeveralEncodersAndPicturesOfAnySize) {
+  const torch::NoGradGuard no_gradient;
+  BuildContext context = small_context();
+  context.wiring.reads = {make_layout(16, 6), make_layout(64, 10)};
+  context.wiring.reads[1].ragged = true;
+  context.wiring.extra_words = 5;
+  const auto gpt =
+      make<Backbone>(Kind::backbone, "gpt", {{"width", std::int64_t{32}}, {"merge", std::int64_t{2}}}, context);
+  EXPECT_EQ(gpt->logits(sequence(1)).size(2), 25);
+  EXPECT_EQ(gpt->embed(order({24}).unsqueeze(0)).size(2), 32);
+  EXPECT_EQ(gpt->embed_visual({normal({16, 6}, 2), {}}).embeds.size(1), 4);
+  Visual ragged{.x = normal({64, 10}, 2), .codes = {}, .source = 1};
+  const Tensor whole = gpt->embed_visual(ragged).embeds;
+  ragged.grids = {{.rows = 8, .columns = 8}, {.rows = 2, .columns = 6}};
+  const Block block = gpt->embed_visual(ragged);
+  EXPECT_LT(largest_difference(block.embeds[0], whole[0]), rounding);
+  EXPECT_TRUE(block.valid.sum(1).equal(order({16, 3})));
+  Visual alone{.x = ragged.x.slice(0, 1).slice(1, 0, 12), .codes = {}, .source = 1};
+  alone.grids = {{.rows = 2, .columns = 6}};
+  const Block own = gpt->embed_visual(alone);
+  EXPECT_FALSE(own.valid.defined());
+  EXPECT_LT(largest_difference(own.embeds[0], block.embeds[1].slice(0, 0, 3)), rounding);
+  ragged.grids[1] = {.rows = 3, .columns = 4};  // no squares of 2 x 2
+  EXPECT_THROW(gpt->embed_visual(ragged), Error);
+  ragged.source = 2;
+  EXPECT_THROW(gpt->embed_visual(ragged), Error);
 }
 
 TEST(Gpt, TiedEmbeddingsAreTheOutputLayer) {
@@ -254,9 +431,9 @@ TEST(Gpt, RefusesBlocksThatDoNotFit) {
   const auto gpt = small_gpt();
   const auto session = gpt->begin(2);
   Block expert = block(sequence(3));
-  expert.expert = 1;
+  expert.expert = order({0, 1, 0});
   Block axes = block(sequence(3));
-  axes.positions = at::zeros({2, 3, 2}, at::kLong);
+  axes.places = at::zeros({2, 3, 2}, at::kLong);
   for (const Block& wrong : {expert, axes, block(sequence(3, 1)), block(sequence(3).slice(2, 0, 8)),
                              block(sequence(3), order({0, 1})), block(sequence(0))}) {
     EXPECT_THROW(session->append(wrong), Error);
@@ -278,9 +455,13 @@ TEST(Gpt, RefusesParametersThatDoNotFit) {
   EXPECT_NE(say({{"merge", std::int64_t{2}}}, 21).find("set merge: 1"), std::string::npos);
   EXPECT_EQ(say({{"merge", std::int64_t{1}}}, 21), "");
 
+  EXPECT_NE(say({{"rotary_sections", std::vector<double>{8, 9}}}).find("rotary_sections: "), std::string::npos);
+  EXPECT_EQ(say({{"rotary_sections", std::vector<double>{4, 6, 6}}}), "");
+
   Wiring wiring;
   descriptor_of(Kind::backbone, "gpt").check(parameters_of(descriptor_of(Kind::backbone, "gpt"), {}), wiring);
   EXPECT_EQ(wiring.backbone_width, 128);
+  EXPECT_EQ(wiring.experts, 1);
 }
 
 TEST(Gpt, NeedsAVocabularyAndForImagesAnEncoder) {

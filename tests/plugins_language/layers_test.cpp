@@ -75,8 +75,8 @@ TEST(Layers, BackboneEqualsPython) {
     ++copied;
   }
   EXPECT_EQ(copied, 2 * 8 + 1);
-  const Tensor hidden = gpt->begin(2)->append(
-      {.embeds = data["gpt_input.embeds"], .valid = {}, .group = data["gpt_input.group"], .positions = {}});
+  const Tensor hidden =
+      gpt->begin(2)->append({.embeds = data["gpt_input.embeds"], .valid = {}, .group = data["gpt_input.group"]});
   EXPECT_LT(largest_difference(hidden, data["gpt_input.hidden"]), 1e-5);
 }
 
@@ -97,13 +97,13 @@ TEST(Layers, AttentionIsWhatItsFormulaSays) {
         scores.masked_fill(mask.unsqueeze(1).logical_not(), -std::numeric_limits<float>::infinity()).softmax(-1), v));
   }
   const Tensor expected = at::linear(at::cat(heads, 2), weights["output.weight"], weights["output.bias"]);
-  EXPECT_LT(largest_difference(attention->forward(x, context, mask), expected), 1e-5);
+  EXPECT_LT(largest_difference(attention->forward(x, attention->read(context), mask), expected), 1e-5);
 }
 
 TEST(Layers, AttentionToNothingIsFinite) {
   layers::Attention attention(8, 2);
   const Tensor x = normal({3, 8}, 2).requires_grad_();
-  const Tensor y = attention->forward(x, Tensor(), at::zeros({2, 3}, at::kBool));
+  const Tensor y = attention->forward(x, at::zeros({2, 3}, at::kBool));
   y.sum().backward();
   EXPECT_TRUE(y.isfinite().all().item<bool>());
   EXPECT_TRUE(x.grad().isfinite().all().item<bool>());
@@ -123,10 +123,10 @@ TEST(Layers, AdaptiveBlocksStartAsTheIdentity) {
 
   layers::zero_adaptive(*list, 1.0);  // open gates: what every part of a plain block would add
   const auto part = [&](const std::string& name) { return block->named_children()[name]; };
+  auto* const cross = part("cross_attention")->as<layers::AttentionImpl>();
   const Tensor attended = x + part("attention")->as<layers::AttentionImpl>()->forward(at::layer_norm(x, {8}));
   const Tensor crossed =
-      attended +
-      part("cross_attention")->as<layers::AttentionImpl>()->forward(at::layer_norm(attended, {8}), inputs.context);
+      attended + cross->forward(at::layer_norm(attended, {8}), cross->read(inputs.context), Tensor());
   const Tensor fed =
       crossed + part("feed_forward")->as<layers::FeedForwardImpl>()->forward(at::layer_norm(crossed, {8}));
   EXPECT_LT(largest_difference(block->forward(x, inputs), fed), 1e-5);

@@ -68,10 +68,12 @@ class FakeDenoiser : public Denoiser {
   using Predict = std::function<Tensor(const Tensor& x, const Tensor& time, const Condition& condition)>;
   explicit FakeDenoiser(Predict predict) : predict_(std::move(predict)) {}
 
-  Condition prepare(Session& context) override { return {.context = &context, .tokens = {}, .mask = {}}; }
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    return std::make_unique<Condition>(&given.context);
+  }
+  Tensor predict(const Prediction& asked) override {
     ++calls;
-    return predict_(noised.x, time, condition);
+    return predict_(asked.noised.x, asked.time, asked.condition);
   }
 
   int calls = 0;
@@ -79,6 +81,28 @@ class FakeDenoiser : public Denoiser {
  private:
   Predict predict_;
 };
+
+/// A sampler's loss on a batch.
+inline std::vector<Loss> losses_of(Sampler& sampler, Denoiser& denoiser, const Visual& target,
+                                   const Condition& condition, Generator& noise) {
+  return dynamic_cast<Objective&>(sampler).loss({denoiser, target, condition, noise});
+}
+
+/// What a sampler makes under as many contexts as the guidance asks for.
+inline Visual sample_with(Sampler& sampler, Denoiser& denoiser, const Layout& layout, const Condition& condition,
+                          Generator& noise, Guidance* guidance = nullptr, Watch watch = {}) {
+  const auto contexts = guidance ? static_cast<std::int64_t>(guidance->contexts().size()) : 1;
+  return sampler
+      .sample({.denoiser = denoiser,
+               .layout = layout,
+               .condition = condition,
+               .noise = noise,
+               .rows = noise.rows(),
+               .contexts = contexts,
+               .guidance = guidance,
+               .watch = std::move(watch)})
+      .visual;
+}
 
 inline double largest_difference(const Tensor& a, const Tensor& b) {
   if (a.sizes() != b.sizes()) throw Error("tensors of different shapes are compared");

@@ -178,6 +178,24 @@ TEST(Clip, WithoutReconstructionHasNoHeadForIt) {
   EXPECT_EQ(losses_of(*clip_with({}), pictures(2), texts({{4}, {5}}))[1].name, "reconstruction");
 }
 
+// As a step leaves it beyond the limit, the scale is put back to it and has a gradient there.
+TEST(Clip, TheScaleComesBackFromItsLimit) {
+  const auto encoder = clip_with({{"initial_scale", 100.0}});
+  Generator generator = Generator::for_rows(0, 0, 4);
+  for (const NamedTensor& weight : encoder->weights()) {
+    if (weight.name != "log_scale") continue;
+    {
+      const torch::NoGradGuard no_gradient;
+      weight.value.add_(1);  // as a step of the optimiser would
+    }
+    encoder->after_step(generator);
+    EXPECT_NEAR(weight.value.item<double>(), std::log(100.0), 1e-5);
+    losses_of(*encoder, pictures(4), texts({{4}, {5}, {6}, {7}}))[0].sum.backward();
+    ASSERT_TRUE(weight.value.grad().defined());
+    EXPECT_GT(weight.value.grad().abs().item<double>(), 0);
+  }
+}
+
 TEST(Clip, StartsFromTheScaleAndBiasOfTheRecipe) {
   const auto encoder = clip_with({{"initial_scale", 12.0}, {"initial_bias", -4.0}});
   EXPECT_NEAR(weight_of(*encoder, "log_scale"), std::log(12.0), 1e-6);

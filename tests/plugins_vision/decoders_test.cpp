@@ -34,7 +34,7 @@ class EveryDecoder : public ::testing::TestWithParam<Choice> {
 
   static std::vector<Loss> losses(Decoder& decoder, std::int64_t step) {
     Generator generator = Generator::for_rows(static_cast<std::uint64_t>(step), 0, 8);
-    return decoder.loss({random_features(8), {}}, pictures(8), generator);
+    return decoder.loss({{random_features(8), {}}, pictures(8), generator});
   }
 };
 
@@ -42,7 +42,7 @@ TEST_P(EveryDecoder, MakesImagesInRange) {
   const torch::NoGradGuard no_gradient;
   const auto decoder = make_decoder(GetParam());
   Generator generator = Generator::for_rows(0, 0, 3);
-  const Tensor images = decoder->decode({50 * random_features(3), {}}, generator);
+  const Tensor images = decode(*decoder, {50 * random_features(3), {}}, generator);
   EXPECT_EQ(images.sizes(), (std::vector<std::int64_t>{3, 3, 16, 16}));
   EXPECT_EQ(images.scalar_type(), torch::kFloat);
   EXPECT_LE(images.abs().max().item<double>(), 1);
@@ -53,16 +53,16 @@ TEST_P(EveryDecoder, RowsDependOnTheirFeaturesAndGeneratorAlone) {
   const torch::NoGradGuard no_gradient;
   const Tensor features = random_features(4), copy = features.clone();
   Generator together = Generator::for_rows(9, 0, 4);
-  const Tensor images = decoder->decode({features, {}}, together);
+  const Tensor images = decode(*decoder, {features, {}}, together);
   EXPECT_TRUE(torch::equal(features, copy));
   for (std::int64_t i = 0; i < 4; ++i) {
     Generator alone = Generator::for_rows(9, i, 1);
-    EXPECT_TRUE(torch::allclose(decoder->decode({features.slice(0, i, i + 1), {}}, alone)[0], images[i], 0, 1e-5));
+    EXPECT_TRUE(torch::allclose(decode(*decoder, {features.slice(0, i, i + 1), {}}, alone)[0], images[i], 0, 1e-5));
   }
   Generator again = Generator::for_rows(9, 0, 4);
-  EXPECT_TRUE(torch::equal(decoder->decode({features, {}}, again), images));
+  EXPECT_TRUE(torch::equal(decode(*decoder, {features, {}}, again), images));
   Generator other_features = Generator::for_rows(9, 0, 4);
-  EXPECT_FALSE(torch::allclose(decoder->decode({features.flip(0), {}}, other_features), images, 0, 1e-4));
+  EXPECT_FALSE(torch::allclose(decode(*decoder, {features.flip(0), {}}, other_features), images, 0, 1e-4));
 }
 
 TEST_P(EveryDecoder, OnlyUnclipReadsTheGenerator) {
@@ -70,7 +70,7 @@ TEST_P(EveryDecoder, OnlyUnclipReadsTheGenerator) {
   const torch::NoGradGuard no_gradient;
   const Visual features{random_features(2), {}};
   Generator one = Generator::for_rows(1, 0, 2), other = Generator::for_rows(2, 0, 2);
-  EXPECT_EQ(torch::allclose(decoder->decode(features, one), decoder->decode(features, other), 0, 1e-6),
+  EXPECT_EQ(torch::allclose(decode(*decoder, features, one), decode(*decoder, features, other), 0, 1e-6),
             GetParam().name != "unclip");
 }
 
@@ -106,6 +106,18 @@ INSTANTIATE_TEST_SUITE_P(
         transformer("unclip", {{"steps", std::int64_t{4}}}, "unclip"),
         transformer("unclip", {{"grid", std::int64_t{8}}, {"steps", std::int64_t{4}}}, "unclip_fine")),
     label_of);
+
+TEST(Unclip, TellsItsStepsAndStopsWhenTold) {
+  const torch::NoGradGuard no_gradient;
+  const auto decoder = make_decoder(transformer("unclip", {{"steps", std::int64_t{4}}}, "unclip"));
+  Generator noise = Generator::for_rows(1, 0, 2);
+  std::int64_t done = 0;
+  decode(*decoder, {random_features(2), {}}, noise, [&](const Step& step) { return (done = step.done) <= 4; });
+  EXPECT_EQ(done, 4);
+  const Watch stop = [&](const Step& step) { return (done = step.done) < 2; };
+  EXPECT_THROW(decode(*decoder, {random_features(2), {}}, noise, stop), Cancelled);
+  EXPECT_EQ(done, 2);
+}
 
 TEST(Reconstruction, AddsAbsoluteAndSquaredError) {
   const Loss loss = layers::reconstruction_loss(torch::tensor({0.5F, -1.0F}), torch::tensor({0.0F, 1.0F}), {3.0, 0.0});

@@ -68,7 +68,8 @@ TEST(Pixels, DecodingGivesTheImageBackExactly) {
     const auto decoder = make<Decoder>(Kind::decoder, "pixels", {}, encoder_context(choice));
     const Tensor images = Generator::for_rows(1, 0, 3).uniform({3, 16, 16}, at::kCPU) * 2 - 1;
     Generator generator = Generator::for_rows(0, 0, 3);
-    EXPECT_TRUE(torch::equal(decoder->decode(encoder->encode(images), generator), images)) << grid;
+    const Visual seen = encoder->encode(images);
+    EXPECT_TRUE(torch::equal(decoder->decode({.visual = seen, .noise = generator}), images)) << grid;
     EXPECT_THAT(encoder->weights(), IsEmpty());
   }
 }

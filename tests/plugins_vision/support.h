@@ -68,6 +68,10 @@ inline std::unique_ptr<Decoder> make_decoder(const Choice& choice) {
   return make<Decoder>(Kind::decoder, choice.name, choice.overrides, context);
 }
 
+inline Tensor decode(Decoder& decoder, const Visual& visual, Generator& noise, Watch watch = {}) {
+  return decoder.decode({.visual = visual, .noise = noise, .watch = std::move(watch)});
+}
+
 /// Pictures of 4 x 4 coloured squares: [count,3,16,16] in [-1,1].
 inline Tensor pictures(std::int64_t count, std::uint64_t seed = 3) {
   Generator generator = Generator::for_rows(seed, 0, count);

@@ -32,7 +32,7 @@ TEST_F(BadRecipe, UnknownKeyShowsTheLineAndTheNearestKey) {
   EXPECT_THAT(refusal(changed("  denoiser: dit", "  denoiser: dit\n  decodr: x")),
               StartsWith("r.yaml:8:3: unknown key `decodr` in `pipeline`; did you mean `decoder`?"));
   EXPECT_THAT(refusal(changed("    steps: 200", "    steps: 200\n    bach: 8")),
-              StartsWith("r.yaml:18:5: unknown key `bach` in the stage; did you mean `batch`?"));
+              StartsWith("r.yaml:19:5: unknown key `bach` in the stage; did you mean `batch`?"));
   EXPECT_THAT(refusal(changed("tokenizer: words", "tokenizer: words\ntemplates: {promt: x}")),
               StartsWith("r.yaml:4:13: unknown key `promt` in `templates`; did you mean `prompt`?"));
 }
@@ -48,7 +48,7 @@ TEST_F(BadRecipe, DuplicateKey) {
             "r.yaml:11:5: duplicate key `steps` (first in line 10); remove one\n"
             "      steps: 30\n"
             "      ^");
-  EXPECT_THAT(refusal(std::string(good_recipe) + "name: again\n"), StartsWith("r.yaml:20:1: duplicate key `name`"));
+  EXPECT_THAT(refusal(std::string(good_recipe) + "name: again\n"), StartsWith("r.yaml:21:1: duplicate key `name`"));
 }
 
 TEST_F(BadRecipe, MissingKey) {
@@ -75,7 +75,7 @@ TEST_F(BadRecipe, MistypedValue) {
       refusal(changed("    steps: 20\n", "    steps:\n")),
       StartsWith("r.yaml:10:5: `steps` must be a whole number in plain digits, such as 64, is nothing; give it"));
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: denoiser")),
-              StartsWith("r.yaml:16:12: `train` must be a list of texts, such as [a, b], is `denoiser`"));
+              StartsWith("r.yaml:17:12: `train` must be a list of texts, such as [a, b], is `denoiser`"));
   EXPECT_THAT(
       refusal(changed("tokenizer: words", "tokenizer: [words]")),
       StartsWith("r.yaml:3:12: `tokenizer` must be the name of a component, or a map with `plugin`, is a list"));
@@ -89,9 +89,9 @@ TEST_F(BadRecipe, OutOfRangeValue) {
   EXPECT_THAT(refusal(changed("    steps: 20\n", "    steps: 0\n")),
               StartsWith("r.yaml:10:12: `steps` must be between 1 and 1000, is 0\n"));
   EXPECT_THAT(refusal(changed("    steps: 200\n", "    steps: 200\n    average_decay: 1.0\n")),
-              StartsWith("r.yaml:18:20: `average_decay` must be between 0 and 0.999999, is 1\n"));
+              StartsWith("r.yaml:19:20: `average_decay` must be between 0 and 0.999999, is 1\n"));
   EXPECT_THAT(refusal(changed("    steps: 200\n", "    steps: 200\n    learning_rate: -1e-3\n")),
-              StartsWith("r.yaml:18:20: `learning_rate` must be at least 0, is -0.001\n"));
+              StartsWith("r.yaml:19:20: `learning_rate` must be at least 0, is -0.001\n"));
   EXPECT_THAT(refusal(changed("    steps: 20\n", "    time: never\n")),
               StartsWith("r.yaml:10:11: `time` must be one of uniform, logit_normal, is `never`\n"));
 }
@@ -112,9 +112,9 @@ TEST_F(BadRecipe, WeightsOfLossesThatDoNotExist) {
               StartsWith("r.yaml:5:66: `contrastive` must be a number in plain decimals, such as 0.001 or 1e-3"));
   EXPECT_THAT(weights("2"), StartsWith("r.yaml:5:52: `loss_weights` must be a map of loss names to numbers, is `2`\n"));
   EXPECT_THAT(refusal(changed("backbone: gpt", "backbone: {plugin: gpt, loss_weights: {}}")),
-              StartsWith("r.yaml:6:27: unknown key `loss_weights` in backbone `gpt`; known keys: plugin\n"));
+              StartsWith("r.yaml:6:27: unknown key `loss_weights` in backbone `gpt`; known keys: plugin, weights\n"));
   EXPECT_THAT(refusal(changed("    steps: 200\n", "    steps: 200\n    loss_weights: {}\n")),
-              StartsWith("r.yaml:18:5: unknown key `loss_weights` in the stage; known keys: name, "));
+              StartsWith("r.yaml:19:5: unknown key `loss_weights` in the stage; known keys: name, "));
 }
 
 TEST_F(BadRecipe, TextsOfAGivenForm) {
@@ -143,7 +143,7 @@ TEST_F(BadRecipe, UnknownComponent) {
   EXPECT_THAT(refusal(changed("denoiser: dit", "denoiser: clip")),
               StartsWith("r.yaml:7:13: there is no denoiser `clip`"));
   EXPECT_THAT(refusal(changed("  - tasks/vqa", "  - tasks/vqaa")),
-              StartsWith("r.yaml:19:5: there is no task `tasks/vqaa`; did you mean `tasks/vqa`?"));
+              StartsWith("r.yaml:20:5: there is no task `tasks/vqaa`; did you mean `tasks/vqa`?"));
   EXPECT_THAT(refusal(changed("denoiser: dit", "denoiser: ../evil/x")), StartsWith("r.yaml:7:13: `plugin` must be"));
 }
 
@@ -171,8 +171,8 @@ TEST_F(BadRecipe, SamplerWithoutADenoiser) {
   const std::string message = refusal(changed("  denoiser: dit\n", ""));
   EXPECT_THAT(message, HasSubstr("r.yaml:7:3: sampler `flow_matching` needs `predict`, which nothing in this pipeline "
                                  "provides; denoisers that do: dit, mlp\n"));
-  EXPECT_THAT(message, HasSubstr("r.yaml:14:16: objective `generate` runs encoder, backbone, denoiser, sampler, but "
-                                 "this pipeline has no denoiser; add one, or remove the stage\n"));
+  EXPECT_THAT(message, HasSubstr("r.yaml:14:16: pictures are made with a denoiser, but this pipeline has no denoiser; "
+                                 "add one, or set `image_weight: 0`\n"));
   EXPECT_EQ(problems_in(message), 2);
 }
 
@@ -201,28 +201,35 @@ TEST_F(BadRecipe, ComponentThatBreaksItsContractIsAPluginFault) {
 }
 
 TEST_F(BadRecipe, StagesThatCannotWork) {
+  EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [decoder]")),
+              StartsWith("r.yaml:17:13: `decoder` does not learn here; objective `conversation` can train encoder, "
+                         "backbone, denoiser\n"));
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [encoder]")),
-              StartsWith("r.yaml:16:13: `encoder` does not learn here; objective `generate` can train backbone, "
-                         "denoiser\n"));
-  EXPECT_THAT(refusal(changed("train: [denoiser]", "train: []")), StartsWith("r.yaml:16:12: `train` names no part"));
+              StartsWith("r.yaml:15:16: the encoder makes what pictures are learned from, and must stand still"));
+  EXPECT_THAT(refusal(changed("text_weight: 0", "image_weight: 0")),
+              StartsWith("r.yaml:15:16: `denoiser` learns from pictures, but `image_weight` is 0"));
+  EXPECT_THAT(refusal(changed("text_weight: 0\n    train: [denoiser]",
+                              "text_weight: 0\n    image_weight: 0\n    train: [backbone]")),
+              StartsWith("r.yaml:15:16: `text_weight` and `image_weight` are both 0"));
+  EXPECT_THAT(refusal(changed("train: [denoiser]", "train: []")), StartsWith("r.yaml:17:12: `train` names no part"));
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [denoiser, denoiser]")),
-              StartsWith("r.yaml:16:23: `train` names `denoiser` twice"));
+              StartsWith("r.yaml:17:23: `train` names `denoiser` twice"));
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [sampler]")),
-              StartsWith("r.yaml:16:12: `train` must be one of encoder, decoder, backbone, denoiser, is `sampler`"));
-  EXPECT_THAT(refusal(changed("objective: generate", "objective: dream")),
-              StartsWith("r.yaml:15:16: `objective` must be one of encoder, decoder, answer, generate, is `dream`"));
+              StartsWith("r.yaml:17:12: `train` must be one of encoder, decoder, backbone, denoiser, is `sampler`"));
+  EXPECT_THAT(refusal(changed("objective: conversation", "objective: dream")),
+              StartsWith("r.yaml:15:16: `objective` must be one of encoder, decoder, conversation, is `dream`"));
   EXPECT_THAT(refusal(changed("- name: denoiser", "- name: encoder")),
               StartsWith("r.yaml:14:11: a second stage named `encoder`"));
   EXPECT_THAT(refusal(changed("- name: denoiser", "- name: de noiser")),
               StartsWith("r.yaml:14:11: `name` must be 1 to 100 letters"));
   EXPECT_THAT(refusal(changed("steps: 100}", "steps: 100, word_dropout: 0.1}")),
-              StartsWith("r.yaml:13:85: `word_dropout` leaves words out of prompts, which objective `encoder` has none "
-                         "of; remove it\n"));
+              StartsWith("r.yaml:13:85: `word_dropout` is of conversations, which objective `encoder` does not learn; "
+                         "remove it\n"));
 }
 
 TEST_F(BadRecipe, TasksWhoseResultsWouldCollide) {
   EXPECT_THAT(refusal(changed("  - tasks/vqa", "  - tasks/vqa\n  - {plugin: tasks/vqa, limit: 3}")),
-              StartsWith("r.yaml:20:5: a second task named `vqa`"));
+              StartsWith("r.yaml:21:5: a second task named `tasks/vqa`"));
 }
 
 TEST_F(BadRecipe, AllProblemsComeInOnePassInTheOrderOfTheFile) {
@@ -235,7 +242,7 @@ TEST_F(BadRecipe, AllProblemsComeInOnePassInTheOrderOfTheFile) {
   for (const char* part :
        {"r.yaml:1:1: unknown key `nmae` in the recipe; did you mean `name`?", "r.yaml:1:1: missing key `name`",
         "r.yaml:3:12: there is no tokenizer `wrods`; did you mean", "r.yaml:10:5: unknown key `stpes`",
-        "r.yaml:11:15: `guidance` must be a number", "r.yaml:18:12: `steps` must be between 1 and 1000000000, is 0"}) {
+        "r.yaml:11:15: `guidance` must be a number", "r.yaml:19:12: `steps` must be between 1 and 1000000000, is 0"}) {
     const auto at = message.find(part);
     EXPECT_NE(at, std::string::npos) << part << " is not in\n" << message;
     if (at == std::string::npos) continue;

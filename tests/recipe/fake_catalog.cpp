@@ -31,7 +31,8 @@ pipeline:
 training:
   - {name: encoder, objective: encoder, train: [encoder], steps: 100}
   - name: denoiser
-    objective: generate
+    objective: conversation
+    text_weight: 0
     train: [denoiser]
     steps: 200
 evaluation:
@@ -56,7 +57,9 @@ constexpr blip3u::ParameterSpec clip_parameters[] = {integer("patch", 16, 1, 64,
 constexpr blip3u::ParameterSpec sampler_parameters[] = {integer("steps", 30, 1, 1000, "of the solver"),
                                                         number("guidance", 3, 0, 100, "strength"),
                                                         text("time", "logit_normal", "distribution", times)};
-constexpr blip3u::ParameterSpec heun_parameters[] = {required(number("stretch", 0, 0, 10, "how far it goes"))};
+constexpr blip3u::ParameterSpec heun_parameters[] = {required(number("stretch", 0, 0, 10, "how far it goes")),
+                                                     blip3u::numbers("levels", "0.5, 1", 0, 10, "where it stops"),
+                                                     blip3u::path("table", "", "of its steps")};
 constexpr blip3u::ParameterSpec decoder_parameters[] = {integer("tokens", 16, 1, 4096, "tokens it takes")};
 constexpr blip3u::ParameterSpec task_parameters[] = {integer("limit", 0, 0, 100000, "items, 0 for all")};
 

@@ -19,6 +19,7 @@ constexpr blip3u::ParameterSpec schema[] = {
     blip3u::boolean("flag", true, ""),        blip3u::integer("count", 5, 1, 9, ""),
     blip3u::number("rate", 0.5, 0, 1, ""),    blip3u::text("colour", "red", "", colours),
     blip3u::texts("names", " a,b c , d", ""), blip3u::required(blip3u::integer("needed", 0, 0, 1, "")),
+    blip3u::path("file", "data/x", ""),       blip3u::numbers("rates", "0.1, 2", 0, 2, ""),
 };
 
 TEST(Parameters, DefaultsOfEveryType) {
@@ -28,6 +29,10 @@ TEST(Parameters, DefaultsOfEveryType) {
   EXPECT_EQ(defaults.number("rate"), 0.5);
   EXPECT_EQ(defaults.text("colour"), "red");
   EXPECT_THAT(defaults.texts("names"), ElementsAre("a", "b c", "d"));
+  EXPECT_EQ(defaults.text("file"), "data/x");
+  EXPECT_THAT(defaults.numbers("rates"), ElementsAre(0.1, 2));
+  EXPECT_EQ(check_value(schema[7], std::vector<double>{1, 3}), "holds a number that must be between 0 and 2, is 3");
+  EXPECT_NE(check_value(schema[7], default_value(blip3u::numbers("none", "0.1, x", 0, 2, ""))), "");
   EXPECT_FALSE(defaults.values().contains("needed"));
   EXPECT_THAT(std::get<std::vector<std::string>>(default_value(blip3u::texts("none", "", ""))), ElementsAre());
 }

@@ -82,10 +82,14 @@ training:
     weight_decay: 0.01
     gradient_clip: 1
     average_decay: 0
+    text_weight: 1
+    image_weight: 1
+    image_share: 0.5
+    dropout: 0.1
     word_dropout: 0
     checkpoint_every: 200
   - name: denoiser
-    objective: generate
+    objective: conversation
     train: [denoiser]
     steps: 200
     batch: 64
@@ -95,6 +99,10 @@ training:
     weight_decay: 0.01
     gradient_clip: 1
     average_decay: 0
+    text_weight: 0
+    image_weight: 1
+    image_share: 0.5
+    dropout: 0.1
     word_dropout: 0
     checkpoint_every: 200
 evaluation:
@@ -102,7 +110,7 @@ evaluation:
     limit: 0
 )");
   EXPECT_EQ(recipe.as_written, good_recipe);
-  EXPECT_EQ(recipe.stages[1].objective, blip3u::Objective::generate);
+  EXPECT_EQ(recipe.stages[1].objective, blip3u::ObjectiveKind::conversation);
   EXPECT_THAT(recipe.stages[1].train, ElementsAre("denoiser"));
   expect_round_trip(recipe);
 }
@@ -156,6 +164,52 @@ TEST_F(Resolve, HashTellsWhatDecidesTheResult) {
   }
   catalog_.hash_suffix = "-rebuilt";
   EXPECT_NE(load(good_recipe).hash, hash);
+}
+
+TEST_F(Resolve, PathsCountFromWhereTheyAreNamed) {
+  const auto table = [](const blip3u::Recipe& recipe) { return recipe.pipeline.sampler->parameters.text("table"); };
+  const auto here = [](const char* path) { return std::filesystem::absolute(path).lexically_normal().string(); };
+  const std::string heun =
+      "sampler:\n    plugin: acme/heun\n    stretch: 1\n    levels: [1e-3, 2]\n    table: ../t.bin";
+  const std::string text = changed("sampler:\n    plugin: flow_matching\n    steps: 20", heun);
+  write(text, "deep/recipes/r.yaml");
+  const auto recipe = blip3u::load_recipe("deep/recipes/r.yaml", {}, catalog_);
+  EXPECT_EQ(table(recipe), here("deep/t.bin"));
+  EXPECT_THAT(recipe.pipeline.sampler->parameters.numbers("levels"), ElementsAre(1e-3, 2));
+  expect_round_trip(recipe);
+  write("base: deep/recipes/r.yaml\n", "over.yaml");
+  EXPECT_EQ(table(blip3u::load_recipe("over.yaml", {}, catalog_)), here("deep/t.bin"));
+  EXPECT_EQ(table(blip3u::load_recipe("over.yaml", {"pipeline.sampler.table=t.bin"}, catalog_)), here("t.bin"));
+  EXPECT_EQ(table(blip3u::load_recipe("over.yaml", {"pipeline.sampler.table=''"}, catalog_)), "");
+}
+
+TEST_F(Resolve, WhatAPathNamesIsPartOfTheHash) {
+  const std::string text = changed("sampler:\n    plugin: flow_matching\n    steps: 20",
+                                   "sampler:\n    plugin: acme/heun\n    stretch: 1\n    table: t.bin");
+  write("one", "t.bin");
+  const std::string before = load(text).hash;
+  EXPECT_EQ(load(text).hash, before);
+  write("one", "moved.bin");
+  EXPECT_EQ(load(text, {"pipeline.sampler.table=moved.bin"}).hash, before) << "where it lies decides nothing";
+  write("two", "t.bin");
+  EXPECT_NE(load(text).hash, before);
+}
+
+TEST_F(Resolve, WeightsOfAComponent) {
+  write("{}", "weights/vision/config.json");
+  const std::string text = changed("patch: 16}", "patch: 16, weights: {from: weights, subfolder: vision}}");
+  const auto recipe = load(text);
+  ASSERT_TRUE(recipe.pipeline.encoder->weights);
+  EXPECT_EQ(recipe.pipeline.encoder->weights->folder(), std::filesystem::absolute("weights/vision"));
+  expect_round_trip(recipe);
+  EXPECT_NE(recipe.hash, load(good_recipe).hash);
+  write("{ }", "weights/vision/config.json");
+  EXPECT_NE(load(text).hash, recipe.hash);
+  EXPECT_FALSE(load(text, {"pipeline.encoder.weights=null"}).pipeline.encoder->weights);
+  EXPECT_THAT(refusal(changed("patch: 16}", "patch: 16, weights: {form: weights}}")),
+              AllOf(HasSubstr("unknown key `form` in `weights`"), HasSubstr("missing key `from` in `weights`")));
+  EXPECT_THAT(refusal(changed("patch: 16}", "patch: 16, weights: {from: nowhere}}")), HasSubstr("there is no folder"));
+  EXPECT_THAT(refusal(changed("patch: 16}", "patch: 16, weights: nowhere}")), HasSubstr("`weights` must be a map"));
 }
 
 TEST_F(Resolve, BaseAndOverridesLeaveNoTrace) {

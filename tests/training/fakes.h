@@ -92,7 +92,7 @@ inline Recipe fake_recipe() {
 
 inline Stage fake_stage() {
   return {.name = "encoder",
-          .objective = Objective::encoder,
+          .objective = ObjectiveKind::encoder,
           .train = {"encoder"},
           .steps = 12,
           .batch = 4,

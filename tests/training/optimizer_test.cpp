@@ -10,7 +10,7 @@ namespace {
 
 Stage stage() {
   return {.name = "s",
-          .objective = Objective::encoder,
+          .objective = ObjectiveKind::encoder,
           .train = {},
           .steps = 100,
           .batch = 1,
@@ -52,6 +52,54 @@ TEST(Optimizer, StepsAsAdamWDoes) {
     EXPECT_NEAR(vector.item<double>(), w[1], 1e-5);
     EXPECT_FALSE(matrix.grad().defined());
   }
+}
+
+// Adam's first step is the learning rate against the gradient's sign, whenever it comes.
+TEST(Optimizer, CountsTheStepsOfEachWeight) {
+  Stage plain = stage();
+  plain.weight_decay = 0;
+  const Tensor early = at::zeros({1}), late = at::zeros({1});
+  Optimizer optimizer({{"early", early}, {"late", late}}, plain);
+  for (int step = 0; step < 30; ++step) {
+    early.mutable_grad() = at::full({1}, 0.1);
+    optimizer.step(step);
+  }
+  late.mutable_grad() = at::full({1}, -0.3);
+  optimizer.step(30);
+  EXPECT_NEAR(late.item<double>(), learning_rate_at(plain, 30), 1e-6);
+}
+
+TEST(Optimizer, RestoresTheCountsOfSteps) {
+  const Tensor weight = at::zeros({1});
+  Optimizer optimizer({{"w", weight}}, stage());
+  weight.mutable_grad() = at::full({1}, 1.0);
+  optimizer.step(0);
+  const NamedTensor steps = optimizer.saved_tensors()[3];
+  EXPECT_EQ(steps.name, "steps/w");
+  EXPECT_EQ(steps.value.item<double>(), 1);
+}
+
+TEST(Optimizer, DecaysMatricesAndNoTables) {
+  const Tensor matrix = at::ones({2, 3}), kernel = at::ones({2, 3, 4, 4});
+  for (const char* name : {"backbone/head", "encoder/blocks.0.attention.query.weight", "matrix"}) {
+    EXPECT_TRUE(decays({name, matrix})) << name;
+  }
+  EXPECT_TRUE(decays({"encoder/patch_embedding.weight", kernel}));
+  for (const char* name : {"positions", "encoder/image.positions", "backbone/visual_positions", "backbone/embedding",
+                           "encoder/text.embedding.weight", "denoiser/queries", "denoiser/queries.table"}) {
+    EXPECT_FALSE(decays({name, matrix})) << name;
+  }
+  EXPECT_FALSE(decays({"encoder/norm.weight", at::ones({4})}));
+}
+
+TEST(Optimizer, LeavesTheWeightsWhereAGradientIsNotFinite) {
+  const Tensor weight = at::ones({1}), other = at::ones({1});
+  Optimizer optimizer({{"w", weight}, {"o", other}}, stage());
+  weight.mutable_grad() = at::full({1}, std::nan(""));
+  other.mutable_grad() = at::full({1}, 1.0);
+  EXPECT_FALSE(std::isfinite(optimizer.step(0)));
+  EXPECT_EQ(weight.item<double>(), 1);
+  EXPECT_EQ(other.item<double>(), 1);
 }
 
 TEST(Optimizer, ClipsTheGlobalNorm) {

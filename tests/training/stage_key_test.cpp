@@ -16,17 +16,24 @@ Recipe whole_recipe() {
   recipe.pipeline.backbone = part(Kind::backbone);
   recipe.pipeline.denoiser = part(Kind::denoiser);
   recipe.pipeline.sampler = part(Kind::sampler);
+  static constexpr ParameterSpec sampler_parameters[] = {inference(integer("steps", 30, 1, 100, "read after training")),
+                                                         number("shift", 1, 0, 10, "of training")};
+  static constexpr ComponentDescriptor sampler{
+      .kind = Kind::sampler, .name = "sampler", .summary = "", .parameters = sampler_parameters};
+  recipe.pipeline.sampler->entry.component = &sampler;
   recipe.pipeline.decoder = part(Kind::decoder);
-  const auto stage = [](const char* name, Objective objective, const char* role) {
+  const auto stage = [](const char* name, ObjectiveKind objective, const char* role) {
     Stage result = fake_stage();
     result.name = name;
     result.objective = objective;
     result.train = {role};
     return result;
   };
-  recipe.stages = {stage("encoder", Objective::encoder, "encoder"), stage("decoder", Objective::decoder, "decoder"),
-                   stage("backbone", Objective::answer, "backbone"),
-                   stage("denoiser", Objective::generate, "denoiser")};
+  recipe.stages = {stage("encoder", ObjectiveKind::encoder, "encoder"),
+                   stage("decoder", ObjectiveKind::decoder, "decoder"),
+                   stage("backbone", ObjectiveKind::conversation, "backbone"),
+                   stage("denoiser", ObjectiveKind::conversation, "denoiser")};
+  recipe.stages[2].text_weight = recipe.stages[3].image_weight = 1;
   return recipe;
 }
 
@@ -56,11 +63,20 @@ TEST(StageKeys, ChangeWithWhatDecidesAStageAndNothingElse) {
   EXPECT_EQ(changed([](Recipe& r) { r.pipeline.encoder->parameters.set("width", std::int64_t{3}); }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.pipeline.decoder->parameters.set("width", std::int64_t{3}); }), "-x--");
   EXPECT_EQ(changed([](Recipe& r) { r.pipeline.sampler->name = "ddpm"; }), "---x");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.sampler->parameters.set("steps", std::int64_t{5}); }), "----");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.sampler->parameters.set("shift", 2.0); }), "---x");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.solver = r.pipeline.sampler; }), "----");
+  EXPECT_EQ(changed([](Recipe& r) { r.pipeline.guidance = r.pipeline.sampler; }), "----");
+  EXPECT_EQ(changed([](Recipe& r) { r.stages[3].dropout = 0.5; }), "---x");
   EXPECT_EQ(changed([](Recipe& r) { r.pipeline.denoiser->entry.library_hash = "rebuilt"; }), "---x");
   EXPECT_EQ(changed([](Recipe& r) { r.stages[0].steps = 13; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.stages[2].learning_rate = 1; }), "--xx");
   EXPECT_EQ(changed([](Recipe& r) { r.stages[3].checkpoint_every = 5; }), "----");
   EXPECT_EQ(changed([](Recipe& r) { r.pipeline.encoder->loss_weights["difference"] = 2; }), "xxxx");
+  const auto contents = [](const char* of) {
+    return [of](Recipe& r) { r.pipeline.encoder->contents[of] = "changed"; };
+  };
+  EXPECT_EQ(changed(contents("weights")), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.data.entry.library_hash = "rebuilt"; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.entry.library_hash = "rebuilt"; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.parameters.set("lower_case", true); }), "xxxx");

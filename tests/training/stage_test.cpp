@@ -123,9 +123,24 @@ TEST_F(StageTest, KeepsNoWeightsThatTheLastStepDestroyed) {
   stage.steps = 1;
   FakeEncoder::spoil_gradients = true;
   EXPECT_THAT(message_of([&] { train("diverged", stage); }),
-              ::testing::MatchesRegex("stage `encoder`, step 0: the weight encoder/.* is no longer finite; lower "
-                                      "training.encoder.learning_rate"));
+              ::testing::MatchesRegex("stage `encoder`, step 0: the gradient of the weight encoder/.* is not finite; "
+                                      "lower training.encoder.learning_rate"));
   EXPECT_FALSE(fs::exists(stage_weights(folder_ / "diverged")));
+}
+
+TEST_F(StageTest, KeepsTheLastGoodProgressWhereAGradientIsNotFinite) {
+  FakeEncoder::fail_at = 8;
+  EXPECT_THROW(train("stage"), std::runtime_error);
+  const fs::path progress = folder_ / "stage" / "progress.safetensors";
+  const std::string good = read_text(progress);
+  FakeEncoder::calls = 0;
+  FakeEncoder::fail_at = -1;
+  FakeEncoder::spoil_gradients = true;
+  FakeEncoder::interrupt_at = 0;  // which asks for progress to be saved right after the step
+  EXPECT_THAT(message_of([&] { train("stage"); }),
+              ::testing::MatchesRegex("stage `encoder`, step 6: the gradient of the weight encoder/.* is not finite; "
+                                      "lower training.encoder.learning_rate"));
+  EXPECT_EQ(read_text(progress), good);
 }
 
 TEST_F(StageTest, TwoRunsMakeTheSameFile) {
@@ -176,7 +191,7 @@ TEST_F(StageTest, SaysWhichTensorBelongsToAnotherArchitecture) {
   save_safetensors(file, {{"encoder/linear.weight", at::zeros({5, 192})}, {"encoder/linear.bias", at::zeros({4})}});
   Pipeline pipeline(fake_recipe(), std::make_unique<FakeTokenizer>(), at::kCPU);
   try {
-    load_stage_weights(file, {"encoder"}, pipeline);
+    load_stage_weights(file, fake_stage(), pipeline);
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("encoder/linear.weight: [5,192] in the file, [4,192] in the model"));

@@ -28,4 +28,11 @@ class BLIP3U_API Error : public std::runtime_error {
   Fault fault_;
 };
 
+/// Thrown by a sampler or decoder whose Watch said to stop. What it had made is lost; every object stays usable.
+class BLIP3U_API Cancelled : public Error {
+ public:
+  Cancelled() : Error("cancelled") {}
+  ~Cancelled() override;
+};
+
 }  // namespace blip3u

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "blip3u/random.h"
+#include "blip3u/request.h"
 #include "blip3u/tensor.h"
 
 namespace blip3u {
@@ -26,6 +28,10 @@ class BLIP3U_API Model {
 
   /// Similarities [B, captions] of image and text embeddings (cosine).
   virtual Tensor classify(const Tensor& images, const std::vector<std::string>& captions) = 0;
+
+  /// One reply for each request, in their order, whatever else is asked at the same time (to rounding). Pictures depend
+  /// on their request's seed alone. A request that does not fit is an Error(Fault::usage) that names it.
+  virtual std::vector<Reply> respond(std::span<const Request> requests, const Events& events) = 0;
 
   /// Greedy answers; questions[i] is about images[i].
   virtual std::vector<std::string> answer(const Tensor& images, const std::vector<std::string>& questions) = 0;

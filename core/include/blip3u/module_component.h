@@ -1,12 +1,34 @@
 // For components made of torch::nn modules. Include after choosing to pay for <torch/nn/module.h>.
 #pragma once
 
+#include <span>
+#include <string>
+
 #include <torch/nn/module.h>
 
 #include "blip3u/component.h"
 #include "blip3u/plugin.h"
 
 namespace blip3u {
+
+/// One row of the table that says which tensor of a folder becomes which weight. One `*` in `ours` stands for any text,
+/// in `theirs` for the same text: {"blocks.*.read.weight", "model.layers.*.self_attn.q_proj.weight"}.
+struct Name {
+  enum How {
+    same,
+    transposed,  ///< a matrix the other way round
+    fused,       ///< rows of one are rows of several others, one after another in the order of the table, either way
+    ignored,     ///< theirs has no use here; `ours` is empty
+  };
+  std::string ours, theirs;
+  How how = same;
+};
+
+/// Gives the modules below `root` their weights, device and type. Without Host::weights they are drawn, see below. With
+/// them each weight is written exactly once, a Deferred module's of the context's type not even copied; buffers are
+/// written where a row names them. Without rows the names are the same on both sides. All that is missing, doubled,
+/// surplus or of another shape is named in one Error.
+BLIP3U_API void finish_module(torch::nn::Module& root, const BuildContext& context, std::span<const Name> names);
 
 /// Draws the weights of Linear, Conv and Embedding modules below `root` anew from `seed`, each parameter from its own
 /// stream, so that initial weights depend on nothing but the seed and the parameter's name. Linear weights are uniform
@@ -34,15 +56,9 @@ class ModuleComponent : public Contract, public torch::nn::Module {
   void set_training(bool on) override { torch::nn::Module::train(on); }
 
  protected:
-  /// Gives the registered modules their initial weights, device and type, and puts them in inference mode.
-  void finish(const BuildContext& context) {
-    initialize_weights(*this, context.seed);
-    torch::nn::Module::to(context.device);
-    for (const auto& tensors : {parameters(), buffers()}) {
-      for (const Tensor& tensor : tensors) {
-        if (tensor.is_floating_point()) tensor.set_data(tensor.to(context.dtype));
-      }
-    }
+  /// Gives the registered modules their weights, device and type, and puts them in inference mode.
+  void finish(const BuildContext& context, std::span<const Name> names = {}) {
+    finish_module(*this, context, names);
     torch::nn::Module::eval();
   }
 };

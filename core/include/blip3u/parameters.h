@@ -14,7 +14,16 @@
 
 namespace blip3u {
 
-enum class ParameterType { boolean, integer, number, text, texts };
+enum class ParameterType {
+  boolean,
+  integer,
+  number,
+  text,
+  texts,
+  numbers,
+  path,  ///< of a file or folder: made absolute against the recipe that names it; its content is part of a run's
+         ///< identity
+};
 
 /// One declared parameter. A constant: strings must outlive the library (use literals).
 struct ParameterSpec {
@@ -24,10 +33,12 @@ struct ParameterSpec {
   bool required = false;
   bool default_boolean = false;
   double default_number = 0;      ///< of integers too; exact up to 2^53
-  const char* default_text = "";  ///< of texts: comma-separated
+  const char* default_text = "";  ///< of texts and numbers: comma-separated
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   std::span<const char* const> choices = {};  ///< of text and texts; empty means free
+  /// Read only after training: another value trains nothing again (steps of a solver, scale of guidance).
+  bool inference = false;
 };
 
 // Shorthands for descriptor tables.
@@ -68,12 +79,29 @@ constexpr ParameterSpec texts(const char* name, const char* comma_separated, con
           .default_text = comma_separated,
           .choices = choices};
 }
+constexpr ParameterSpec numbers(const char* name, const char* comma_separated, double minimum, double maximum,
+                                const char* documentation) {
+  return {.name = name,
+          .type = ParameterType::numbers,
+          .documentation = documentation,
+          .default_text = comma_separated,
+          .minimum = minimum,
+          .maximum = maximum};
+}
+constexpr ParameterSpec path(const char* name, const char* value, const char* documentation) {
+  return {.name = name, .type = ParameterType::path, .documentation = documentation, .default_text = value};
+}
 constexpr ParameterSpec required(ParameterSpec spec) {
   spec.required = true;
   return spec;
 }
+constexpr ParameterSpec inference(ParameterSpec spec) {
+  spec.inference = true;
+  return spec;
+}
 
-using ParameterValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
+using ParameterValue =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
 
 /// Checked values of every declared parameter of one component, defaults filled in.
 class BLIP3U_API Parameters {
@@ -88,8 +116,9 @@ class BLIP3U_API Parameters {
   bool boolean(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;
-  const std::string& text(std::string_view name) const;
+  const std::string& text(std::string_view name) const;  ///< of paths too
   const std::vector<std::string>& texts(std::string_view name) const;
+  const std::vector<double>& numbers(std::string_view name) const;
 
   void set(const std::string& name, ParameterValue value) { values_[name] = std::move(value); }
   const std::map<std::string, ParameterValue, std::less<>>& values() const { return values_; }

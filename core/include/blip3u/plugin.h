@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,15 +26,25 @@
 namespace blip3u {
 
 /// Grows whenever a public header changes in a way that a built plugin would notice.
-inline constexpr std::uint32_t interface_version = 2;
+inline constexpr std::uint32_t interface_version = 3;
 
-enum class Kind { encoder, backbone, denoiser, sampler, decoder, tokenizer, dataset, task };
+/// `objective` is reserved: no component has it yet.
+enum class Kind { encoder, backbone, denoiser, sampler, decoder, tokenizer, dataset, task, guidance, objective };
 
-/// What a component is told about the pipeline around it, before any component is built.
+/// What a component is told about the pipeline around its place, before any component is built.
 struct Wiring {
   std::int64_t image_size = 0;      ///< pixels a side; set by the data set's check
-  Layout features;                  ///< set by the encoder's check; tokens == 0: there is no encoder
+  Layout features;                  ///< of this place: what the encoder makes, or the link's target; tokens == 0: none
+  std::vector<Layout> reads;        ///< what the encoders make that the backbone reads with, in the recipe's order
+  Layout previous;                  ///< what the generation link before this one makes; tokens == 0: it is the first
   std::int64_t backbone_width = 0;  ///< set by the backbone's check; 0: there is no backbone
+  std::int64_t experts = 0;         ///< sets of weights that blocks can name; set by the backbone's check
+  std::int64_t extra_words = 0;     ///< rows that links add to the backbone's vocabulary; each adds to it in its check
+  /// What the link's sampler trains its denoiser to predict, as prediction/path ("velocity/linear", "noise/cosine");
+  /// set by that sampler's check, so that a solver of another library can say whether it solves this. Empty: nothing.
+  std::string objective;
+  /// Anything else that components of one family tell each other, by `library/fact`.
+  std::map<std::string, std::int64_t, std::less<>> facts;
 
   /// What does not fit: the parameter to blame (may be empty) and one sentence that says how to mend it.
   struct Problem {
@@ -46,13 +58,30 @@ struct Wiring {
   }
 };
 
+class Backbone;
+class Encoder;
+class Host;
+class Tokenizer;
+
+/// Components that are built before this one and that it may use. Not owned; they live as long as it does. Null or
+/// empty where the pipeline has none, or builds none for what it is asked to do.
+struct Peers {
+  Tokenizer* tokenizer = nullptr;
+  Backbone* backbone = nullptr;
+  std::vector<Encoder*> reads;  ///< that the backbone reads with, as Wiring::reads
+  Encoder* makes = nullptr;     ///< whose features this link makes, or this decoder decodes
+};
+
 /// What a factory is given besides its parameters.
 struct BuildContext {
   Wiring wiring;
+  Host* host = nullptr;  ///< services of the core; null only where a test builds the component alone
+  Peers peers = {};
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   std::int64_t vocabulary = 0;  ///< of the tokenizer; 0 while none is fitted
   std::uint64_t seed = 0;       ///< for initial weights
+  bool recompute = false;       ///< training keeps no inner activations, but computes them again going back
 };
 
 struct ComponentDescriptor {
@@ -67,7 +96,7 @@ struct ComponentDescriptor {
 
   /// Checks parameters against each other and against the wiring, and writes what this component adds to the wiring
   /// (a data set must set `image_size`, an encoder `features`, a backbone `backbone_width`). Called in the order
-  /// dataset, tokenizer, encoder, backbone, denoiser, sampler, decoder, task. Must not throw. May be null.
+  /// dataset, tokenizer, encoder, backbone, denoiser, sampler, guidance, decoder, task. Must not throw. May be null.
   void (*check)(const Parameters&, Wiring&) = nullptr;
 
   /// Returns an object of the contract class of `kind`. May throw Error.

@@ -5,8 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include <ATen/core/Generator.h>
-
 #include "blip3u/export.h"
 #include "blip3u/tensor.h"
 
@@ -18,7 +16,9 @@ BLIP3U_API std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t number);
 
 /// One independent stream of random numbers for each row of a batch, so that what a sample gets does not depend on
 /// how many others share its batch. All draws happen on the CPU in float32 and are then moved, so that a CPU and a
-/// GPU start from the same noise. Not safe for use from several threads at once.
+/// GPU start from the same noise. A stream is Philox4x32-10 (Salmon et al. 2011) under the row's seed, all 64 bits of
+/// which count; normal numbers are made of it by Box & Muller's transform. Not safe for use from several threads at
+/// once.
 class BLIP3U_API Generator {
  public:
   explicit Generator(const std::vector<std::uint64_t>& row_seeds);
@@ -33,7 +33,15 @@ class BLIP3U_API Generator {
   Tensor uniform(at::IntArrayRef row_shape, at::Device device);
 
  private:
-  std::vector<at::Generator> streams_;
+  struct Stream {
+    std::uint64_t seed, next_block;
+  };
+  template <class Convert>
+  static void fill(Stream& stream, float* values, std::int64_t count, Convert convert);
+  std::vector<Stream> streams_;
 };
+
+/// The numbers 0 to count - 1 in an order that depends on nothing but the seed.
+BLIP3U_API std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed);
 
 }  // namespace blip3u

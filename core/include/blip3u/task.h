@@ -18,7 +18,7 @@ struct Score {
   std::string protocol;      ///< the named scorer, e.g. "shapes@2"
   double value = 0;          ///< 1 for a perfect model where higher is better
   double low = 0, high = 0;  ///< 95 % confidence interval
-  std::string interval;      ///< how it was computed: "wilson", "clustered bootstrap", ...
+  std::string interval;      ///< how it was computed: "wilson", "student over clusters", ...
   std::int64_t count = 0;    ///< items scored
   bool higher_is_better = true;
   bool reference = false;  ///< a floor, a ceiling, the scorer's own accuracy or a part of a score, shown beside

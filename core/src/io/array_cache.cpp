@@ -93,21 +93,31 @@ void write_arrays(const std::filesystem::path& path, const std::vector<NamedTens
   write_atomically(path, {head, content.substr(user_block)});
 }
 
-/// The array of a data set; an undefined tensor if there is none that we can read.
-Tensor read_dataset(hid_t file, const char* name) {
+/// Some rows of a data set, or all of it; an undefined tensor if there is none that we can read.
+Tensor read_dataset(hid_t file, const char* name,
+                    const std::optional<std::pair<std::int64_t, std::int64_t>>& rows = {}) {
   Handle data(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose);
   if (!data.valid()) return {};
   Handle space(H5Dget_space(data), H5Sclose);
   Handle type(H5Dget_type(data), H5Tclose);
   const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 0) return {};
+  if (rank < (rows ? 1 : 0)) return {};
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
   H5Sget_simple_extent_dims(space, extents.data(), nullptr);
+  if (rows) {
+    const auto first = static_cast<hsize_t>(rows->first), count = static_cast<hsize_t>(rows->second);
+    if (rows->first < 0 || rows->second < 0 || first > extents[0] || count > extents[0] - first) return {};
+    std::vector<hsize_t> start(extents.size());
+    start[0] = first;
+    extents[0] = count;
+    if (count > 0) H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr);
+  }
+  const Handle memory(H5Screate_simple(rank, extents.data(), nullptr), H5Sclose);
   for (const at::ScalarType candidate : {at::kFloat, at::kDouble, at::kLong}) {
     if (H5Tequal(type, type_of(candidate)) <= 0) continue;
     const std::vector<std::int64_t> shape(extents.begin(), extents.end());
     Tensor result = at::empty(shape, at::TensorOptions(at::kCPU).dtype(candidate));
-    if (result.numel() > 0 && H5Dread(data, type_of(candidate), H5S_ALL, H5S_ALL, H5P_DEFAULT, result.data_ptr()) < 0) {
+    if (result.numel() > 0 && H5Dread(data, type_of(candidate), memory, space, H5P_DEFAULT, result.data_ptr()) < 0) {
       return {};
     }
     return result;
@@ -115,12 +125,13 @@ Tensor read_dataset(hid_t file, const char* name) {
   return {};
 }
 
-/// Opens a file whose content is as it was written. Throws Error that says what is wrong with it.
-Handle open_checked(const std::filesystem::path& path) {
+/// Opens a file whose content is as it was written, or was when it was found sound. Throws Error that says what is
+/// wrong.
+Handle open_checked(const std::filesystem::path& path, bool sound = false) {
   std::string head(marker.size() + 64, '\0');
   std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
   if (!head.starts_with(marker)) throw Error(fmt::format("{}: not an array file of this toolkit", path.string()));
-  if (head.substr(marker.size()) != sha256_file(path, user_block)) {
+  if (!sound && head.substr(marker.size()) != sha256_file(path, user_block)) {
     throw Error(fmt::format("{}: truncated or damaged: its content does not match its checksum", path.string()));
   }
   silence();
@@ -153,6 +164,38 @@ std::optional<Tensor> ArrayCache::load(const std::string& key) const {
 
 void ArrayCache::save(const std::string& key, const Tensor& array) const {
   write_arrays(file_of(key), {{cache_dataset, array}});
+}
+
+struct ArrayFile::State {
+  Tensor sound(Tensor array, const std::string& name) const {
+    if (!array.defined()) {
+      throw Error(fmt::format("{}: lacks '{}', or the rows that were asked for; delete it to make it anew",
+                              path.string(), name));
+    }
+    return array;
+  }
+
+  std::filesystem::path path;
+  Handle file;
+};
+
+ArrayFile::ArrayFile(const std::filesystem::path& path, bool sound)
+    : state_(new State{path, open_checked(path, sound)}) {}
+ArrayFile::~ArrayFile() = default;
+ArrayFile::ArrayFile(ArrayFile&&) noexcept = default;
+
+void ArrayFile::write(const std::filesystem::path& path, const std::vector<NamedTensor>& arrays) {
+  write_arrays(path, arrays);
+}
+
+bool ArrayFile::holds(const std::string& name) const { return H5Lexists(state_->file, name.c_str(), H5P_DEFAULT) > 0; }
+
+Tensor ArrayFile::read(const std::string& name) const {
+  return state_->sound(read_dataset(state_->file, name.c_str()), name);
+}
+
+Tensor ArrayFile::read_rows(const std::string& name, std::int64_t first, std::int64_t count) const {
+  return state_->sound(read_dataset(state_->file, name.c_str(), std::pair(first, count)), name);
 }
 
 void write_series(const std::filesystem::path& path, const std::vector<Column>& columns) {

@@ -9,10 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 
 #include "blip3u/error.h"
+#include "io/hash.h"
 
 namespace blip3u {
 
@@ -34,16 +36,49 @@ const char* mend_for(int error_number) {
   }
 }
 
-/// Removes temporaries of the same target whose process is gone.
+/// The space in which a process number means one process: this start of this machine, and this container. Hosts that
+/// share a folder, or containers that do, have tags of their own.
+const std::string& process_space() {
+  static const std::string tag = [] {
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    std::string boot;
+    std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+    std::error_code ignored;
+    const auto processes = std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
+    return sha256_text(fmt::format("{}\n{}\n{}", host.data(), boot, processes)).substr(0, 12);
+  }();
+  return tag;
+}
+
+std::string partial_prefix(const std::filesystem::path& target) {
+  return fmt::format(".{}.partial-", target.filename().string());
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& target) {
+  return target.has_parent_path() ? target.parent_path() : ".";
+}
+
+/// Removes temporaries of the same target whose process is gone. Whether one of another host or container lives cannot
+/// be asked; those that nobody has touched for a week are taken for abandoned.
 void remove_abandoned(const std::filesystem::path& folder, const std::string& prefix) {
+  const std::string ours = prefix + process_space() + "-";
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(prefix)) continue;
-    pid_t process = 0;
-    const char* end = name.data() + name.size();
-    if (std::from_chars(name.data() + prefix.size(), end, process).ptr != end || process <= 0) continue;
-    if (kill(process, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ignored);
+    bool abandoned = false;
+    if (name.starts_with(ours)) {
+      pid_t process = 0;
+      const char* end = name.data() + name.size();
+      const bool number = std::from_chars(name.data() + ours.size(), end, process).ptr == end && process > 0;
+      abandoned = number && kill(process, 0) != 0 && errno == ESRCH;
+    } else {
+      std::error_code error;
+      const auto touched = std::filesystem::last_write_time(entry.path(), error);
+      abandoned = !error && std::filesystem::file_time_type::clock::now() - touched > std::chrono::days(7);
+    }
+    if (abandoned) std::filesystem::remove_all(entry.path(), ignored);
   }
 }
 
@@ -93,12 +128,15 @@ void create_folder(const std::filesystem::path& folder) {
   if (error) throw_write_error(folder, error.value());
 }
 
+std::filesystem::path partial_path(const std::filesystem::path& target) {
+  return folder_of(target) / fmt::format("{}{}-{}", partial_prefix(target), process_space(), getpid());
+}
+
 PendingPath::PendingPath(std::filesystem::path target) : target_(std::move(target)) {
-  const std::filesystem::path folder = target_.has_parent_path() ? target_.parent_path() : ".";
+  const std::filesystem::path folder = folder_of(target_);
   create_folder(folder);
-  const std::string prefix = fmt::format(".{}.partial-", target_.filename().string());
-  remove_abandoned(folder, prefix);
-  path_ = folder / fmt::format("{}{}", prefix, getpid());
+  remove_abandoned(folder, partial_prefix(target_));
+  path_ = partial_path(target_);
 }
 
 PendingPath::~PendingPath() {

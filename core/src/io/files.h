@@ -11,6 +11,10 @@
 
 namespace blip3u {
 
+/// Where this process makes a file or folder before it becomes `target`: beside it, under a name that no other process
+/// has, also on another host or in another container that shares the folder.
+BLIP3U_API std::filesystem::path partial_path(const std::filesystem::path& target);
+
 /// A file or folder in the making beside its target. Unless committed, it vanishes with this object; what a killed
 /// process left behind is removed when the same target is next written.
 class BLIP3U_API PendingPath {

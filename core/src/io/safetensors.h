@@ -12,7 +12,7 @@
 namespace blip3u {
 
 struct WeightFile {
-  std::vector<NamedTensor> tensors;             ///< on the CPU, in the order of the file
+  std::vector<NamedTensor> tensors;             ///< on the CPU, in the order of the file, whose pages they map
   std::map<std::string, std::string> metadata;  ///< without the entries of the checksum
 };
 

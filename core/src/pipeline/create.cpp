@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "io/files.h"
+#include "pipeline/host.h"
 
 namespace blip3u {
 
@@ -21,9 +22,11 @@ std::unique_ptr<Component> create_component(const CatalogEntry& entry, const std
                     "plugin's author",
                     entry.library_path, kind_name(entry.component->kind), name, reason.substr(0, reason.find('\n'))));
   };
+  BuildContext hosted = context;
+  if (!hosted.host) hosted.host = &plain_host();
   std::unique_ptr<Component> made;
   try {
-    made = entry.component->create(parameters, context);
+    made = entry.component->create(parameters, hosted);
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {

@@ -11,7 +11,8 @@
 
 namespace blip3u {
 
-/// Calls the factory. `name` is the component's name as the recipe writes it. What a factory throws besides
+/// Calls the factory. `name` is the component's name as the recipe writes it. A context
+/// without host gets the plain one. What a factory throws besides
 /// blip3u::Error and lack of memory becomes Error(Fault::plugin) naming library, component and reason.
 BLIP3U_API std::unique_ptr<Component> create_component(const CatalogEntry& entry, const std::string& name,
                                                        const Parameters& parameters, const BuildContext& context);

@@ -25,13 +25,13 @@ void warn_of_other_plugins(const Recipe& recipe, const RunDirectory& directory) 
   for (const nlohmann::json& plugin : manifest.value("plugins", nlohmann::json::array())) {
     hashes[plugin.value("name", "")] = plugin.value("sha256", "");
   }
-  for (const Kind kind : pipeline_kinds) {
-    const auto& choice = part(recipe.pipeline, kind);
+  for (const PipelineRole& role : pipeline_roles) {
+    const auto& choice = recipe.pipeline.*role.choice;
     if (!choice) continue;
     const auto trained = hashes.find(choice->name);
     if (trained == hashes.end() || trained->second == choice->entry.library_hash) continue;
     say(fmt::format("blip3u: {}: {} `{}` was built anew since this run was trained, and may give other results",
-                    directory.path().string(), kind_name(kind), choice->name));
+                    directory.path().string(), role.name, choice->name));
   }
 }
 
@@ -57,7 +57,7 @@ OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
       throw Error(fmt::format("{}: stage `{}` is not trained yet; `blip3u run` its recipe first",
                               run_directory.string(), stage.name));
     }
-    load_stage_weights(weights, stage.train, *pipeline);
+    load_stage_weights(weights, stage, *pipeline);
   }
   return {std::move(recipe), std::move(pipeline), std::move(classes)};
 }

@@ -10,6 +10,8 @@
 #include "blip3u/decoder.h"
 #include "blip3u/denoiser.h"
 #include "blip3u/encoder.h"
+#include "blip3u/guidance.h"
+#include "blip3u/host.h"
 #include "blip3u/model.h"
 #include "blip3u/sampler.h"
 #include "blip3u/tokenizer.h"
@@ -18,7 +20,8 @@
 namespace blip3u {
 
 /// Per-channel mean and deviation of the generation target. The samplers work on (x - mean) / deviation, so that every
-/// encoder's features meet the noise at the same scale. Saved with the denoiser. Identity until set.
+/// encoder's features meet the noise at the same scale. Saved with every stage that learns pictures. Identity until
+/// set.
 struct FeatureScale {
   Tensor mean, deviation;  ///< [D]
 };
@@ -34,25 +37,35 @@ class BLIP3U_API Pipeline final : public Model {
   Backbone& backbone() const;
   Denoiser& denoiser() const;
   Sampler& sampler() const;
+  Sampler& solver() const;  ///< what makes pictures: the recipe's solver, or the sampler that trained
   Decoder& decoder() const;
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   at::Device device() const { return device_; }
   const Recipe& recipe() const { return recipe_; }
   FeatureScale& feature_scale() { return feature_scale_; }
 
-  /// The component in a role (encoder, backbone, denoiser, sampler, decoder), or null.
+  /// The component in a role (encoder, backbone, denoiser, sampler, solver, guidance, decoder), or null.
   Component* part(std::string_view role) const;
 
-  /// Everything of a role that a checkpoint holds; with the denoiser goes the feature scale.
+  /// Everything of a role that a checkpoint holds; of "generation" the feature scale.
   std::vector<NamedTensor> saved_tensors(std::string_view role);
 
-  /// A session that has read the prompts; "" is the empty prompt, which stands for no condition.
-  std::unique_ptr<Session> read_prompts(const std::vector<std::string>& prompts);
+  /// What guidance wants to be told; the whole conversation first.
+  std::vector<Context> contexts() const;
 
-  /// A session that has seen the features as one block, each row its own picture.
-  std::unique_ptr<Session> see(const Visual& features);
+  /// Makes one picture for each seed from a session of contexts.size() * seeds.size() rows, all rows of the first
+  /// context, then all of the second. In the target's own scale. Throws Cancelled where the watch says to stop.
+  Visual paint(Session& session, const std::vector<Context>& contexts, const std::vector<std::uint64_t>& seeds,
+               const Watch& watch);
+
+  /// What a sampler made, in the target's own scale.
+  Visual unscaled(Visual made) const;
+
+  /// Pixels [B,3,S,S] on the CPU.
+  Tensor decode(const Visual& made, const std::vector<std::uint64_t>& seeds, const Watch& watch);
 
   std::string missing_for(Ability) const override;
+  std::vector<Reply> respond(std::span<const Request> requests, const Events& events) override;
   Tensor classify(const Tensor& images, const std::vector<std::string>& captions) override;
   std::vector<std::string> answer(const Tensor& images, const std::vector<std::string>& questions) override;
   Tensor generate(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>& seeds,
@@ -61,16 +74,17 @@ class BLIP3U_API Pipeline final : public Model {
 
  private:
   void require(Ability) const;
-  std::vector<std::string> answer_batch(const Tensor& images, const std::vector<std::string>& questions);
-  Tensor generate_batch(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>& seeds);
+  std::string untrained(std::initializer_list<std::string_view> roles) const;
 
   Recipe recipe_;
   at::Device device_;
+  std::vector<std::unique_ptr<Host>> hosts_;  // of the parts, which they outlive
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Backbone> backbone_;
   std::unique_ptr<Denoiser> denoiser_;
-  std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Sampler> sampler_, solver_;
+  std::unique_ptr<Guidance> guidance_;
   std::unique_ptr<Decoder> decoder_;
   FeatureScale feature_scale_;
 };

@@ -1,8 +1,12 @@
 #include "pipeline/texts.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include "blip3u/error.h"
 
 namespace blip3u {
 
@@ -17,7 +21,8 @@ TextBatch pad_texts(const std::vector<std::vector<std::int64_t>>& rows, at::Devi
     std::copy(rows[i].begin(), rows[i].end(), ids.data_ptr<std::int64_t>() + i * longest);
     std::fill_n(valid.data_ptr<bool>() + i * longest, rows[i].size(), true);
   }
-  return {ids.to(device), valid.to(device)};
+  const bool padded = std::ranges::any_of(rows, [&](const auto& row) { return row.size() < longest; });
+  return {ids.to(device), padded ? valid.to(device) : Tensor()};
 }
 
 std::vector<std::int64_t> frame_text(const Tokenizer& tokenizer, const std::string& text) {
@@ -25,6 +30,11 @@ std::vector<std::int64_t> frame_text(const Tokenizer& tokenizer, const std::stri
   std::vector<std::int64_t> ids = tokenizer.encode(text);
   if (frame.begin >= 0) ids.insert(ids.begin(), frame.begin);
   ids.push_back(frame.end);
+  if (std::ssize(ids) > longest_text) {
+    throw Error(Fault::usage, fmt::format("a text of {} tokens is too long: {} fit, its beginning and end included; "
+                                          "shorten it",
+                                          ids.size(), longest_text));
+  }
   return ids;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -62,14 +63,28 @@ const char* type_wanted(ParameterType type) {
     case ParameterType::number: return "a number in plain decimals, such as 0.001 or 1e-3";
     case ParameterType::text: return "text";
     case ParameterType::texts: return "a list of texts, such as [a, b]";
+    case ParameterType::numbers: return "a list of numbers in plain decimals, such as [0.1, 2]";
+    case ParameterType::path: return "the path of a file or folder";
   }
   return "";
+}
+
+/// A path counts from the file that names it, and from the working directory where an override does.
+std::string absolute_path(const Node& node) {
+  if (node.text.empty()) return {};
+  const Source& source = *node.position.source;
+  const auto folder = source.lines.empty() ? std::filesystem::path() : std::filesystem::path(source.name).parent_path();
+  return std::filesystem::absolute(folder / node.text).lexically_normal().string();
 }
 
 /// Fills `value` from a scalar of the right form.
 bool parse_scalar(const Node& node, ParameterType type, ParameterValue& value) {
   if (type == ParameterType::text) {
     value = node.text;
+    return true;
+  }
+  if (type == ParameterType::path) {
+    value = absolute_path(node);
     return true;
   }
   if (node.quoted) return false;
@@ -87,6 +102,17 @@ bool parse_scalar(const Node& node, ParameterType type, ParameterValue& value) {
   if (type != ParameterType::number || !is_number(node.text) || !convert(node.text, real)) return false;
   value = real;
   return true;
+}
+
+bool parse_numbers(const Node& node, ParameterValue& value) {
+  std::vector<double> numbers;
+  for (const Node& item : node.items) {
+    ParameterValue number;
+    if (!item.is(Node::Type::scalar) || !parse_scalar(item, ParameterType::number, number)) return false;
+    numbers.push_back(std::get<double>(number));
+  }
+  value = std::move(numbers);
+  return node.is(Node::Type::list);
 }
 
 bool parse_texts(const Node& node, ParameterValue& value) {
@@ -118,8 +144,9 @@ void expected(const Node& node, std::string_view name, std::string_view what, Di
 
 bool read_value(const Node& node, std::string_view name, const ParameterSpec& spec, ParameterValue& value,
                 Diagnostics& diagnostics) {
-  const bool well_formed = spec.type == ParameterType::texts
-                               ? parse_texts(node, value)
+  const bool well_formed = spec.type == ParameterType::texts ? parse_texts(node, value)
+                           : spec.type == ParameterType::numbers
+                               ? parse_numbers(node, value)
                                : node.is(Node::Type::scalar) && parse_scalar(node, spec.type, value);
   if (!well_formed) {
     expected(node, name, is_out_of_reach(node, spec.type) ? "a number of ordinary size" : type_wanted(spec.type),
@@ -135,6 +162,10 @@ CheckedMap check_map(const Node& map, const Position& where, std::string_view wh
                      std::span<const ParameterSpec> schema, std::span<const char* const> others,
                      Diagnostics& diagnostics) {
   CheckedMap result{Parameters::defaults(schema), true};
+  for (const ParameterSpec& spec : schema) {  // a default counts from the working directory, as an override does
+    if (spec.type != ParameterType::path || spec.required || !*spec.default_text) continue;
+    result.parameters.set(spec.name, std::filesystem::absolute(spec.default_text).lexically_normal().string());
+  }
   std::vector<std::string> known(others.begin(), others.end());
   for (const ParameterSpec& spec : schema) known.emplace_back(spec.name);
 

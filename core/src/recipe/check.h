@@ -1,9 +1,11 @@
 // Checks of the tree against schemas, and what they make of it.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "recipe/catalog.h"
@@ -38,7 +40,13 @@ inline constexpr const char* plain_name_form = "1 to 100 letters, digits, - and 
 // Schemas of the maps that belong to no component.
 BLIP3U_API std::span<const ParameterSpec> recipe_schema();
 BLIP3U_API std::span<const ParameterSpec> template_schema();
-BLIP3U_API std::span<const ParameterSpec> stage_schema();
+BLIP3U_API std::span<const ParameterSpec> stage_schema();  ///< of stage_keys()
+
+/// The keys of a component's `weights`.
+BLIP3U_API std::span<const ParameterSpec> weights_schema();
+
+/// Whether components of this kind take `weights`.
+BLIP3U_API bool takes_weights(Kind kind);
 
 /// What each entry of `loss_weights` is.
 BLIP3U_API const ParameterSpec& loss_weight_schema();
@@ -46,17 +54,35 @@ BLIP3U_API const ParameterSpec& loss_weight_schema();
 /// The member of the wiring that a component's `check` must set, but left empty; null if there is none.
 BLIP3U_API const char* unset_member(Kind kind, const Wiring& wiring);
 
-/// The keys of `pipeline` in the order of their checks.
-inline constexpr Kind pipeline_kinds[] = {Kind::encoder, Kind::backbone, Kind::denoiser, Kind::sampler, Kind::decoder};
+/// A key of `pipeline`: the kind that it takes, and where the choice is kept.
+struct PipelineRole {
+  const char* name;
+  Kind kind;
+  std::optional<ComponentChoice> PipelineChoices::*choice;
+};
+/// In the order of their checks.
+inline constexpr PipelineRole pipeline_roles[] = {
+    {"encoder", Kind::encoder, &PipelineChoices::encoder},    {"backbone", Kind::backbone, &PipelineChoices::backbone},
+    {"denoiser", Kind::denoiser, &PipelineChoices::denoiser}, {"sampler", Kind::sampler, &PipelineChoices::sampler},
+    {"solver", Kind::sampler, &PipelineChoices::solver},      {"guidance", Kind::guidance, &PipelineChoices::guidance},
+    {"decoder", Kind::decoder, &PipelineChoices::decoder}};
 
-/// Where the choice of one of these kinds is kept.
-std::optional<ComponentChoice>& part(PipelineChoices& pipeline, Kind kind);
-const std::optional<ComponentChoice>& part(const PipelineChoices& pipeline, Kind kind);
+/// A key of a stage and the member that it fills.
+struct StageKey {
+  ParameterSpec spec;
+  std::variant<std::string Stage::*, std::int64_t Stage::*, double Stage::*, std::vector<std::string> Stage::*,
+               ObjectiveKind Stage::*>
+      member;
+};
+/// All of them: the one table from which stages are read, written, and told apart. Marked `inference` is what does not
+/// decide the outcome.
+BLIP3U_API std::span<const StageKey> stage_keys();
+BLIP3U_API ParameterValue value_of(const Stage& stage, const StageKey& key);
 
 /// Checks the list of stages against the parts of the pipeline that the recipe names.
 std::vector<Stage> check_stages(const Node& list, const Node* pipeline, Diagnostics& diagnostics);
 
-const char* objective_name(Objective objective);
+BLIP3U_API const char* objective_name(ObjectiveKind objective);
 
 /// Finds the components of a recipe, checks their parameters, then how they fit together. The nodes must outlive it.
 class ComponentChecker {
@@ -79,6 +105,8 @@ class ComponentChecker {
   };
   bool find(Placed& placed);
   void read_loss_weights(Placed& placed);
+  void read_weights(Placed& placed);
+  void read_contents(Placed& placed);
   void check_needs(Placed& placed);
   void run_check(const Placed& placed, Wiring& wiring);
   std::string providers_of(std::string_view capability);
@@ -91,7 +119,10 @@ class ComponentChecker {
 };
 
 /// A value as the resolved recipe writes it.
-std::string yaml_text(const ParameterValue& value);
+BLIP3U_API std::string yaml_text(const ParameterValue& value);
+
+/// A component's parameter as what names a run has it: of a path, what stands there and not where that is.
+std::string identity_text(const ComponentChoice& choice, std::string_view parameter);
 
 /// Fills in `resolved` and `hash` of an otherwise complete recipe.
 void resolve(Recipe& recipe);

@@ -1,9 +1,11 @@
 // Components of a recipe: finding them, their parameters, and whether they fit together.
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "io/content.h"
 #include "recipe/check.h"
 
 namespace blip3u {
@@ -30,6 +32,23 @@ const ParameterSpec& loss_weight_schema() {
   return weight;
 }
 
+std::span<const ParameterSpec> weights_schema() {
+  static constexpr ParameterSpec schema[] = {
+      required(path("from", "", "folder with .safetensors files and what belongs to them, as Hugging Face has them")),
+      text("subfolder", "", "of that folder, where it holds several parts")};
+  return schema;
+}
+
+bool takes_weights(Kind kind) {
+  switch (kind) {
+    case Kind::encoder:
+    case Kind::backbone:
+    case Kind::denoiser:
+    case Kind::decoder: return true;
+    default: return false;
+  }
+}
+
 const char* unset_member(Kind kind, const Wiring& wiring) {
   switch (kind) {
     case Kind::dataset: return wiring.image_size > 0 ? nullptr : "image_size";
@@ -47,9 +66,12 @@ ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Positio
     const ComponentDescriptor& component = *placed.choice.entry.component;
     std::vector<const char*> others = {"plugin"};
     if (!component.losses.empty()) others.push_back("loss_weights");
+    if (takes_weights(kind)) others.push_back("weights");
     CheckedMap checked = check_map(node, where, title(placed.choice), component.parameters, others, diagnostics_);
     placed.choice.parameters = std::move(checked.parameters);
     read_loss_weights(placed);
+    read_weights(placed);
+    read_contents(placed);
     all_valid_ = all_valid_ && checked.valid;
     placed_.push_back(placed);
   }
@@ -71,6 +93,31 @@ void ComponentChecker::read_loss_weights(Placed& placed) {
     } else if (read_value(entry.value, entry.key, weight, value, diagnostics_)) {
       placed.choice.loss_weights[entry.key] = std::get<double>(value);
     }
+  }
+}
+
+void ComponentChecker::read_weights(Placed& placed) {
+  const Node* node = takes_weights(placed.choice.kind) ? placed.node->value("weights") : nullptr;
+  if (!node || node->is(Node::Type::null)) return;  // `weights: null` takes out the base's
+  if (!node->is(Node::Type::map)) return expected(*node, "weights", "a map, such as {from: FOLDER}", diagnostics_);
+  const CheckedMap checked = check_map(*node, node->position, "`weights`", weights_schema(), {}, diagnostics_);
+  if (!checked.valid) return;
+  placed.choice.weights = {checked.parameters.text("from"), checked.parameters.text("subfolder")};
+  std::error_code missing;
+  if (std::filesystem::is_directory(placed.choice.weights->folder(), missing)) return;
+  diagnostics_.add(node->value("from")->position,
+                   fmt::format("{}: there is no folder {}; name one with .safetensors files", title(placed.choice),
+                               in_ticks(placed.choice.weights->folder().string())));
+}
+
+void ComponentChecker::read_contents(Placed& placed) {
+  ComponentChoice& choice = placed.choice;
+  if (choice.kind == Kind::dataset) return;
+  if (choice.weights) choice.contents["weights"] = content_hash(choice.weights->folder());
+  for (const ParameterSpec& spec : choice.entry.component->parameters) {
+    if (spec.type != ParameterType::path) continue;
+    const std::string& path = choice.parameters.text(spec.name);
+    if (!path.empty()) choice.contents[spec.name] = content_hash(path);
   }
 }
 

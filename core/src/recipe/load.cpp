@@ -105,17 +105,17 @@ class RecipeChecker {
   void check_pipeline(const Node& node, PipelineChoices& pipeline) {
     if (!node.is(Node::Type::map)) expected(node, "pipeline", "a map of parts, such as {encoder: clip}", diagnostics_);
     std::vector<std::string> known;
-    for (const Kind kind : pipeline_kinds) known.emplace_back(kind_name(kind));
+    for (const PipelineRole& role : pipeline_roles) known.emplace_back(role.name);
     for (const Entry& entry : node.entries) {
       if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
         diagnostics_.add(entry.position, fmt::format("unknown key {} in `pipeline`{}", in_ticks(entry.key),
                                                      suggest(entry.key, known, "keys")));
       }
     }
-    for (const Kind kind : pipeline_kinds) {
-      const Entry* entry = node.find(kind_name(kind));
+    for (const PipelineRole& role : pipeline_roles) {
+      const Entry* entry = node.find(role.name);
       if (!entry || entry->value.is(Node::Type::null)) continue;  // `decoder: null` takes out the base's
-      part(pipeline, kind) = components_.add(kind, entry->value, entry->position);
+      pipeline.*role.choice = components_.add(role.kind, entry->value, entry->position);
     }
   }
 
@@ -124,7 +124,7 @@ class RecipeChecker {
     std::set<std::string> names;
     for (const Node& item : node.items) {
       evaluation.push_back(components_.add(Kind::task, item, item.position));
-      const std::string name = short_name(evaluation.back().name);
+      const std::string& name = evaluation.back().name;
       if (name.empty() || names.insert(name).second) continue;
       diagnostics_.add(item.position, fmt::format("a second task named `{}`, whose results would take the place of the "
                                                   "first's; remove one",
@@ -139,20 +139,6 @@ class RecipeChecker {
 };
 
 }  // namespace
-
-std::optional<ComponentChoice>& part(PipelineChoices& pipeline, Kind kind) {
-  switch (kind) {
-    case Kind::encoder: return pipeline.encoder;
-    case Kind::backbone: return pipeline.backbone;
-    case Kind::denoiser: return pipeline.denoiser;
-    case Kind::sampler: return pipeline.sampler;
-    default: return pipeline.decoder;
-  }
-}
-
-const std::optional<ComponentChoice>& part(const PipelineChoices& pipeline, Kind kind) {
-  return part(const_cast<PipelineChoices&>(pipeline), kind);
-}
 
 std::string short_name(const std::string& component) { return component.substr(component.rfind('/') + 1); }
 

@@ -12,6 +12,14 @@
 
 namespace blip3u {
 
+/// A folder that a component's weights come from.
+struct WeightsChoice {
+  std::string from;       ///< absolute
+  std::string subfolder;  ///< of it; may be empty
+
+  std::filesystem::path folder() const { return std::filesystem::path(from) / subfolder; }
+};
+
 /// One component as a recipe names it.
 struct ComponentChoice {
   Kind kind;
@@ -19,19 +27,22 @@ struct ComponentChoice {
   CatalogEntry entry;
   Parameters parameters;
   std::map<std::string, double> loss_weights = {};  ///< of every loss that the component declares
+  std::optional<WeightsChoice> weights = {};
+  /// Hashes of what stands at its paths, by parameter, and of `weights`; they stand for the paths in what names a run.
+  /// None for a data set, whose fingerprint says what it holds.
+  std::map<std::string, std::string, std::less<>> contents = {};
 };
 
 /// What a stage trains on, which decides the components it runs.
-enum class Objective {
-  encoder,   ///< the encoder's own loss on images and captions
-  decoder,   ///< the decoder's loss on features of the frozen encoder
-  answer,    ///< next-token loss of the backbone on answers to questions about encoder features
-  generate,  ///< the sampler's loss on encoder features under prompts read by the backbone
+enum class ObjectiveKind {
+  encoder,       ///< the encoder's own loss on images and captions
+  decoder,       ///< the decoder's loss on features of the frozen encoder
+  conversation,  ///< what the assistant says, and the sampler's loss on the pictures that it makes
 };
 
 struct Stage {
   std::string name;
-  Objective objective;
+  ObjectiveKind objective = ObjectiveKind::encoder;
   std::vector<std::string> train;  ///< roles that learn: encoder, decoder, backbone, denoiser
   std::int64_t steps = 0;
   std::int64_t batch = 0;
@@ -41,12 +52,17 @@ struct Stage {
   double weight_decay = 0;
   double gradient_clip = 0;           ///< largest global norm; 0: off
   double average_decay = 0;           ///< of the exponential moving average of weights that is kept; 0: off
-  double word_dropout = 0;            ///< share of the words of prompts that `generate` leaves out
+  double dropout = 0;                 ///< share of prompts that `generate` replaces by nothing
+  double text_weight = 0;             ///< of the loss of what the assistant says; 0: no texts are learned
+  double image_weight = 0;            ///< of the sampler's loss; 0: no pictures are learned
+  double image_share = 0;             ///< of a batch that makes pictures, where both are learned
+  double word_dropout = 0;            ///< share of the words of prompts of pictures that are left out
   std::int64_t checkpoint_every = 0;  ///< steps
 };
 
 struct PipelineChoices {
-  std::optional<ComponentChoice> encoder, backbone, denoiser, sampler, decoder;
+  /// `solver` makes pictures in place of the sampler that trained; without it the sampler does.
+  std::optional<ComponentChoice> encoder, backbone, denoiser, sampler, solver, guidance, decoder;
 };
 
 struct Recipe {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "io/hash.h"
 #include "recipe/check.h"
@@ -43,12 +44,23 @@ std::string emit(const std::vector<std::string>& texts) {
   return result + ']';
 }
 
+std::string emit(const std::vector<double>& numbers) { return fmt::format("[{}]", fmt::join(numbers, ", ")); }
+
+enum class For { reading, identity };
+
 /// `plugin` and all parameters in declared order; the first line stands where the caller is.
-std::string emit(const ComponentChoice& choice, const std::string& indent) {
+std::string emit(const ComponentChoice& choice, const std::string& indent, For purpose) {
   std::string result = fmt::format("plugin: {}\n", emit(choice.name));
   for (const ParameterSpec& spec : choice.entry.component->parameters) {
-    result +=
-        fmt::format("{}{}: {}\n", indent, spec.name, yaml_text(choice.parameters.values().find(spec.name)->second));
+    result += fmt::format("{}{}: {}\n", indent, spec.name,
+                          purpose == For::identity ? identity_text(choice, spec.name)
+                                                   : yaml_text(choice.parameters.values().find(spec.name)->second));
+  }
+  if (choice.weights && purpose == For::identity) {
+    result += fmt::format("{}weights: {}\n", indent, choice.contents.find("weights")->second);
+  } else if (choice.weights) {
+    result += fmt::format("{}weights: {{from: {}, subfolder: {}}}\n", indent, emit(choice.weights->from),
+                          emit(choice.weights->subfolder));
   }
   std::string weights;
   for (const auto& [name, weight] : choice.loss_weights) {
@@ -59,23 +71,23 @@ std::string emit(const ComponentChoice& choice, const std::string& indent) {
 }
 
 std::string emit(const Stage& stage) {
-  return fmt::format(
-      "  - name: {}\n    objective: {}\n    train: {}\n    steps: {}\n    batch: {}\n    learning_rate: {}\n"
-      "    final_learning_rate: {}\n    warmup: {}\n    weight_decay: {}\n    gradient_clip: {}\n"
-      "    average_decay: {}\n    word_dropout: {}\n    checkpoint_every: {}\n",
-      emit(stage.name), objective_name(stage.objective), emit(stage.train), stage.steps, stage.batch,
-      emit(stage.learning_rate), emit(stage.final_learning_rate), emit(stage.warmup), emit(stage.weight_decay),
-      emit(stage.gradient_clip), emit(stage.average_decay), emit(stage.word_dropout), stage.checkpoint_every);
+  std::string result;
+  for (const StageKey& key : stage_keys()) {
+    result +=
+        fmt::format("{}{}: {}\n", result.empty() ? "  - " : "    ", key.spec.name, yaml_text(value_of(stage, key)));
+  }
+  return result;
 }
 
 /// What decides the results of a run.
-std::string emit_body(const Recipe& recipe) {
+std::string emit_body(const Recipe& recipe, For purpose) {
   std::string body = fmt::format("seed: {}\ndevice: {}\n", recipe.seed, emit(recipe.device));
-  body += "data:\n  " + emit(recipe.data, "  ") + "tokenizer:\n  " + emit(recipe.tokenizer, "  ");
+  body += "data:\n  " + emit(recipe.data, "  ", purpose);
+  body += "tokenizer:\n  " + emit(recipe.tokenizer, "  ", purpose);
   std::string parts;
-  for (const Kind kind : pipeline_kinds) {
-    if (const auto& choice = part(recipe.pipeline, kind)) {
-      parts += fmt::format("  {}:\n    {}", kind_name(kind), emit(*choice, "    "));
+  for (const PipelineRole& role : pipeline_roles) {
+    if (const auto& choice = recipe.pipeline.*role.choice) {
+      parts += fmt::format("  {}:\n    {}", role.name, emit(*choice, "    ", purpose));
     }
   }
   body += parts.empty() ? "pipeline: {}\n" : "pipeline:\n" + parts;
@@ -84,7 +96,7 @@ std::string emit_body(const Recipe& recipe) {
   body += recipe.stages.empty() ? "training: []\n" : "training:\n";
   for (const Stage& stage : recipe.stages) body += emit(stage);
   body += recipe.evaluation.empty() ? "evaluation: []\n" : "evaluation:\n";
-  for (const ComponentChoice& task : recipe.evaluation) body += "  - " + emit(task, "    ");
+  for (const ComponentChoice& task : recipe.evaluation) body += "  - " + emit(task, "    ", purpose);
   return body;
 }
 
@@ -95,20 +107,27 @@ std::string yaml_text(const ParameterValue& value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value)) return std::to_string(*whole);
   if (const auto* real = std::get_if<double>(&value)) return emit(*real);
   if (const auto* text = std::get_if<std::string>(&value)) return emit(*text);
+  if (const auto* numbers = std::get_if<std::vector<double>>(&value)) return emit(*numbers);
   return emit(std::get<std::vector<std::string>>(value));
 }
 
+std::string identity_text(const ComponentChoice& choice, std::string_view parameter) {
+  const auto content = choice.contents.find(parameter);
+  if (content != choice.contents.end()) return content->second;
+  return yaml_text(choice.parameters.values().find(parameter)->second);
+}
+
 void resolve(Recipe& recipe) {
-  const std::string body = emit_body(recipe);
-  recipe.resolved = fmt::format("name: {}\noutput: {}\nplugin_folders: {}\n{}", emit(recipe.name),
-                                emit(recipe.output.string()), emit(recipe.plugin_folders), body);
+  recipe.resolved =
+      fmt::format("name: {}\noutput: {}\nplugin_folders: {}\n{}", emit(recipe.name), emit(recipe.output.string()),
+                  emit(recipe.plugin_folders), emit_body(recipe, For::reading));
 
   std::set<std::string> libraries = {recipe.data.entry.library_hash, recipe.tokenizer.entry.library_hash};
-  for (const Kind kind : pipeline_kinds) {
-    if (const auto& choice = part(recipe.pipeline, kind)) libraries.insert(choice->entry.library_hash);
+  for (const PipelineRole& role : pipeline_roles) {
+    if (const auto& choice = recipe.pipeline.*role.choice) libraries.insert(choice->entry.library_hash);
   }
   for (const ComponentChoice& task : recipe.evaluation) libraries.insert(task.entry.library_hash);
-  std::string hashed = body;
+  std::string hashed = emit_body(recipe, For::identity);
   for (const std::string& hash : libraries) hashed += "# " + hash + '\n';
   recipe.hash = sha256_text(hashed);
 }

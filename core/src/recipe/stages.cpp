@@ -1,7 +1,9 @@
 // The schemas of a recipe's own keys, and what a stage may ask for.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <type_traits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,38 +29,51 @@ constexpr ParameterSpec template_keys[] = {
     text("question", "{question}", "what the backbone reads when a question is asked; contains {question}"),
 };
 
-constexpr const char* objectives[] = {"encoder", "decoder", "answer", "generate"};
+constexpr const char* objectives[] = {"encoder", "decoder", "conversation"};
 constexpr const char* roles[] = {"encoder", "decoder", "backbone", "denoiser"};
 
-constexpr ParameterSpec stage_keys[] = {
-    required(text("name", "", "what the stage is called: 1 to 100 letters, digits, - and _")),
-    required(text("objective", "", "what is learned: encoder, decoder, answer or generate", objectives)),
-    required(texts("train", "", "the parts that learn, such as [encoder]", roles)),
-    required(integer("steps", 0, 1, 1'000'000'000, "number of optimiser steps")),
-    integer("batch", 64, 1, 1'000'000, "examples in each step"),
-    number("learning_rate", 1e-3, 0, unbounded, "the highest learning rate"),
-    number("final_learning_rate", 0.05, 0, 1, "the last learning rate as a share of the highest"),
-    number("warmup", 0.05, 0, 1, "share of the steps over which the rate rises"),
-    number("weight_decay", 0.01, 0, unbounded, "AdamW's decay of weights"),
-    number("gradient_clip", 1, 0, unbounded, "largest global norm of the gradient; 0: off"),
-    number("average_decay", 0, 0, 0.999999, "decay of the moving average of weights that is kept; 0: off"),
-    number("word_dropout", 0, 0, 1, "share of the words of prompts that objective generate leaves out"),
-    integer("checkpoint_every", 200, 1, 1'000'000'000, "steps between checkpoints"),
+constexpr StageKey keys_of_stages[] = {
+    {required(text("name", "", "what the stage is called: 1 to 100 letters, digits, - and _")), &Stage::name},
+    {required(text("objective", "", "what is learned: encoder, decoder or conversation", objectives)),
+     &Stage::objective},
+    {required(texts("train", "", "the parts that learn, such as [encoder]", roles)), &Stage::train},
+    {required(integer("steps", 0, 1, 1'000'000'000, "number of optimiser steps")), &Stage::steps},
+    {integer("batch", 64, 1, 1'000'000, "examples in each step"), &Stage::batch},
+    {number("learning_rate", 1e-3, 0, unbounded, "the highest learning rate"), &Stage::learning_rate},
+    {number("final_learning_rate", 0.05, 0, 1, "the last learning rate as a share of the highest"),
+     &Stage::final_learning_rate},
+    {number("warmup", 0.05, 0, 1, "share of the steps over which the rate rises"), &Stage::warmup},
+    {number("weight_decay", 0.01, 0, unbounded, "AdamW's decay of weights"), &Stage::weight_decay},
+    {number("gradient_clip", 1, 0, unbounded, "largest global norm of the gradient; 0: off"), &Stage::gradient_clip},
+    {number("average_decay", 0, 0, 0.999999, "decay of the moving average of weights that is kept; 0: off"),
+     &Stage::average_decay},
+    {number("text_weight", 1, 0, unbounded, "of the assistant's words in the loss of a conversation; 0: not learned"),
+     &Stage::text_weight},
+    {number("image_weight", 1, 0, unbounded,
+            "of the assistant's pictures in the loss of a conversation; 0: not learned"),
+     &Stage::image_weight},
+    {number("image_share", 0.5, 0, 1, "share of a batch that makes pictures, where texts are learned too"),
+     &Stage::image_share},
+    {number("dropout", 0.1, 0, 1, "share of prompts of pictures that are replaced by nothing, so that guidance works"),
+     &Stage::dropout},
+    {number("word_dropout", 0, 0, 1, "share of the words of prompts of pictures that are left out"),
+     &Stage::word_dropout},
+    {inference(integer("checkpoint_every", 200, 1, 1'000'000'000, "steps between checkpoints")),
+     &Stage::checkpoint_every},
 };
 
 /// What an objective runs, and which of that it may train.
 struct ObjectiveRule {
-  Objective objective;
+  ObjectiveKind objective;
   std::vector<std::string> needs;
   std::vector<std::string> trainable;
 };
 
 const ObjectiveRule& rule_of(const std::string& name) {
   static const ObjectiveRule rules[] = {
-      {Objective::encoder, {"encoder"}, {"encoder"}},
-      {Objective::decoder, {"encoder", "decoder"}, {"decoder"}},
-      {Objective::answer, {"encoder", "backbone"}, {"encoder", "backbone"}},
-      {Objective::generate, {"encoder", "backbone", "denoiser", "sampler"}, {"backbone", "denoiser"}},
+      {ObjectiveKind::encoder, {"encoder"}, {"encoder"}},
+      {ObjectiveKind::decoder, {"encoder", "decoder"}, {"decoder"}},
+      {ObjectiveKind::conversation, {"encoder", "backbone"}, {"encoder", "backbone", "denoiser"}},
   };
   return *std::find_if(std::begin(rules), std::end(rules),
                        [&](const ObjectiveRule& rule) { return name == objective_name(rule.objective); });
@@ -92,32 +107,61 @@ void check_roles(const ObjectiveRule& rule, const Node& train, Diagnostics& diag
   }
 }
 
+/// What the weights of texts and pictures demand of the other keys.
+void check_conversation(const Stage& stage, const Node& node, const Node* pipeline, Diagnostics& diagnostics) {
+  if (stage.objective != ObjectiveKind::conversation) {
+    constexpr std::string_view conversations[] = {"text_weight", "image_weight", "image_share", "dropout",
+                                                  "word_dropout"};
+    for (const StageKey& key : keys_of_stages) {
+      const bool used = value_of(stage, key) != default_value(key.spec);  // a resolved recipe has all keys
+      if (!used || std::ranges::find(conversations, key.spec.name) == std::end(conversations)) continue;
+      diagnostics.add(node.value(key.spec.name)->position,
+                      fmt::format("`{}` is of conversations, which objective `{}` does not learn; remove it",
+                                  key.spec.name, objective_name(stage.objective)));
+    }
+    return;
+  }
+  const Position& where = node.value("objective")->position;
+  const auto trains = [&](const char* role) { return std::ranges::find(stage.train, role) != stage.train.end(); };
+  if (stage.image_weight == 0) {
+    if (stage.text_weight == 0) {
+      diagnostics.add(where, "`text_weight` and `image_weight` are both 0, so that nothing is learned; raise one");
+    }
+    if (trains("denoiser")) {
+      diagnostics.add(where, "`denoiser` learns from pictures, but `image_weight` is 0; raise it, or do not train it");
+    }
+    return;
+  }
+  if (trains("encoder")) {
+    diagnostics.add(where,
+                    "the encoder makes what pictures are learned from, and must stand still; set "
+                    "`image_weight: 0`, or do not train it");
+  }
+  for (const char* need : {"denoiser", "sampler"}) {
+    if (has_part(pipeline, need)) continue;
+    diagnostics.add(where, fmt::format("pictures are made with a {0}, but this pipeline has no {0}; add one, or set "
+                                       "`image_weight: 0`",
+                                       need));
+  }
+}
+
 Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnostics) {
-  const CheckedMap checked = check_map(node, node.position, "the stage", stage_keys, {}, diagnostics);
+  const CheckedMap checked = check_map(node, node.position, "the stage", stage_schema(), {}, diagnostics);
   const Parameters& keys = checked.parameters;
-  Stage stage{.name = keys.text("name"),
-              .objective = Objective::encoder,
-              .train = keys.texts("train"),
-              .steps = keys.integer("steps"),
-              .batch = keys.integer("batch"),
-              .learning_rate = keys.number("learning_rate"),
-              .final_learning_rate = keys.number("final_learning_rate"),
-              .warmup = keys.number("warmup"),
-              .weight_decay = keys.number("weight_decay"),
-              .gradient_clip = keys.number("gradient_clip"),
-              .average_decay = keys.number("average_decay"),
-              .word_dropout = keys.number("word_dropout"),
-              .checkpoint_every = keys.integer("checkpoint_every")};
+  Stage stage;
+  for (const StageKey& key : keys_of_stages) {
+    const ParameterValue& value = keys.values().find(key.spec.name)->second;
+    std::visit(
+        [&]<class T>(T Stage::*member) {
+          if constexpr (!std::is_same_v<T, ObjectiveKind>) stage.*member = std::get<T>(value);
+        },
+        key.member);
+  }
   // From an objective or a list of parts that is wrong, and has been reported, nothing follows.
   if (keys.text("objective").empty()) return stage;
   const ObjectiveRule& rule = rule_of(keys.text("objective"));
   stage.objective = rule.objective;
-  if (stage.word_dropout > 0 && stage.objective != Objective::generate) {
-    diagnostics.add(
-        node.value("word_dropout")->position,
-        fmt::format("`word_dropout` leaves words out of prompts, which objective `{}` has none of; remove it",
-                    objective_name(stage.objective)));
-  }
+  check_conversation(stage, node, pipeline, diagnostics);
   check_needs(rule, node.value("objective")->position, pipeline, diagnostics);
   const Node* train = node.value("train");
   const bool readable = train && train->is(Node::Type::list) && train->items.size() == stage.train.size();
@@ -129,14 +173,34 @@ Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnosti
 
 std::span<const ParameterSpec> recipe_schema() { return recipe_keys; }
 std::span<const ParameterSpec> template_schema() { return template_keys; }
-std::span<const ParameterSpec> stage_schema() { return stage_keys; }
+std::span<const StageKey> stage_keys() { return keys_of_stages; }
 
-const char* objective_name(Objective objective) {
+std::span<const ParameterSpec> stage_schema() {
+  static constexpr auto schema = [] {
+    std::array<ParameterSpec, std::size(keys_of_stages)> result{};
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = keys_of_stages[i].spec;
+    return result;
+  }();
+  return schema;
+}
+
+ParameterValue value_of(const Stage& stage, const StageKey& key) {
+  return std::visit(
+      [&]<class T>(T Stage::*member) -> ParameterValue {
+        if constexpr (std::is_same_v<T, ObjectiveKind>) {
+          return std::string(objective_name(stage.*member));
+        } else {
+          return stage.*member;
+        }
+      },
+      key.member);
+}
+
+const char* objective_name(ObjectiveKind objective) {
   switch (objective) {
-    case Objective::encoder: return "encoder";
-    case Objective::decoder: return "decoder";
-    case Objective::answer: return "answer";
-    case Objective::generate: return "generate";
+    case ObjectiveKind::encoder: return "encoder";
+    case ObjectiveKind::decoder: return "decoder";
+    case ObjectiveKind::conversation: return "conversation";
   }
   return "";
 }

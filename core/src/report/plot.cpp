@@ -1,32 +1,42 @@
 #include "report/plot.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
+#include <string_view>
+
+#include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "blip3u/utf8.h"
 #include "io/files.h"
-#include "report/canvas.h"
+#include "report/markup.h"
 
 namespace blip3u {
 
 namespace {
 
-constexpr int width = 960, height = 540;
-constexpr double left = 78, right = 28, top = 84, bottom = 58;
+constexpr double width = 640, height = 380, left = 76, right = 18, bottom = 54;
+constexpr double legend_top = 58, legend_row = 22;
+constexpr std::size_t legend_columns = 3, legend_letters = 19, colours = 8;
 
-// Distinguishable also by people who see red and green alike (Okabe and Ito).
-constexpr std::array<Colour, 8> palette{{{0.00, 0.45, 0.70},
-                                         {0.84, 0.37, 0.00},
-                                         {0.00, 0.62, 0.45},
-                                         {0.80, 0.47, 0.65},
-                                         {0.34, 0.71, 0.91},
-                                         {0.90, 0.62, 0.00},
-                                         {0.35, 0.35, 0.35},
-                                         {0.60, 0.55, 0.05}}};
+// The lines can be told apart also by people who see red and green alike (Okabe and Ito). In the dark they are lighter.
+constexpr std::string_view style = R"(
+.plot { --paper: #fff; --ink: #21242b; --muted: #60656f; --rule: #e3e6eb; --c0: #0072b2; --c1: #d55e00; --c2: #009e73;
+  --c3: #cc79a7; --c4: #56b4e9; --c5: #e69f00; --c6: #595959; --c7: #998c0d; }
+@media (prefers-color-scheme: dark) { .plot { --paper: #14181f; --ink: #e6e9ef; --muted: #9aa5b8; --rule: #333b49;
+  --c0: #4da3e0; --c1: #f08a4b; --c2: #3fc9a0; --c3: #e3a3c7; --c4: #8fd0f5; --c5: #f2bd4b; --c6: #b0b0b0;
+  --c7: #cfc04a; } }
+.plot .paper { fill: var(--paper); }
+.plot text { fill: var(--muted); font: 15px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+.plot .title { fill: var(--ink); font-size: 17px; font-weight: 600; }
+.plot .name { fill: var(--ink); }
+.plot .middle { text-anchor: middle; }
+.plot .end { text-anchor: end; }
+.plot path { fill: none; stroke: var(--muted); }
+.plot .rule { stroke: var(--rule); }
+.plot .line { stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; }
+)";
 
 struct Tick {
   double value;  ///< in axis units: the logarithm on a logarithmic axis
@@ -46,7 +56,7 @@ std::string number_text(double value) {
   return digits;
 }
 
-/// One axis: the interval that it shows and its place on the canvas.
+/// One axis: the interval that it shows and its place on the chart.
 class Axis {
  public:
   Axis(double low, double high, bool logarithmic, double from, double to, int wanted)
@@ -118,58 +128,64 @@ double axis_value(double y, bool log_y) {
   return y > 0 ? std::log10(y) : std::numeric_limits<double>::quiet_NaN();
 }
 
-void draw_frame(Canvas& canvas, const Axis& across, const Axis& up, const std::string& x_label) {
-  cairo_set_line_width(canvas.pen(), 1);
-  canvas.font(13);
-  for (const Tick& tick : up.ticks()) {
-    const double y = std::round(up.place(tick.value)) + 0.5;
-    canvas.colour(rule);
-    canvas.line(left, y, width - right, y);
-    canvas.colour(muted);
-    canvas.text(left - 10, y + 4.5, tick.label, Align::right);
-  }
-  canvas.colour(muted);
-  canvas.line(left, height - bottom + 0.5, width - right, height - bottom + 0.5);
-  for (const Tick& tick : across.ticks()) {
-    const double x = std::round(across.place(tick.value)) + 0.5;
-    canvas.line(x, height - bottom, x, height - bottom + 5);
-    canvas.text(x, height - bottom + 21, tick.label, Align::centre);
-  }
-  canvas.text((left + width - right) / 2, height - 13, x_label, Align::centre);
+/// Text at a place; `kind` is its classes.
+std::string text(double x, double y, std::string_view kind, const std::string& content) {
+  return fmt::format("<text class=\"{}\" x=\"{:.2f}\" y=\"{:.2f}\">{}</text>\n", kind, x, y, escape_markup(content));
 }
 
-void draw_line(Canvas& canvas, const Series& series, const Axis& across, const Axis& up, bool log_y) {
-  cairo_set_line_width(canvas.pen(), 2);
-  cairo_set_line_join(canvas.pen(), CAIRO_LINE_JOIN_ROUND);
-  cairo_set_line_cap(canvas.pen(), CAIRO_LINE_CAP_ROUND);
+std::string frame(const Axis& across, const Axis& up, const std::string& x_label) {
+  std::string svg;
+  for (const Tick& tick : up.ticks()) {
+    const double y = up.place(tick.value);
+    svg += fmt::format("<path class=\"rule\" d=\"M{:.2f} {:.2f}H{:.2f}\"/>\n", left, y, width - right);
+    svg += text(left - 9, y + 5, "y end", tick.label);
+  }
+  svg += fmt::format("<path d=\"M{:.2f} {:.2f}H{:.2f}\"/>\n", left, height - bottom, width - right);
+  for (const Tick& tick : across.ticks()) {
+    const double x = across.place(tick.value);
+    svg += fmt::format("<path d=\"M{:.2f} {:.2f}v5\"/>\n", x, height - bottom);
+    svg += text(x, height - bottom + 21, "x middle", tick.label);
+  }
+  return svg + text((left + width - right) / 2, height - 10, "middle", x_label);
+}
+
+std::string line(const Series& series, std::size_t index, const Axis& across, const Axis& up, bool log_y) {
+  std::string path;
   bool down = false;
   for (std::size_t i = 0; i < series.x.size(); ++i) {
     const double y = axis_value(series.y[i], log_y);
-    if (!std::isfinite(y) || !std::isfinite(series.x[i])) {
-      down = false;
-      continue;
+    const bool shown = std::isfinite(y) && std::isfinite(series.x[i]);
+    if (shown) {
+      const std::string place = fmt::format("{:.2f} {:.2f}", across.place(series.x[i]), up.place(y));
+      // A line begins by going nowhere, so that a point alone becomes a dot by its round ends.
+      path += down ? "L" + place : "M" + place + "L" + place;
     }
-    const double px = across.place(series.x[i]), py = up.place(y);
-    if (!down) cairo_move_to(canvas.pen(), px, py);
-    cairo_line_to(canvas.pen(), px, py);  // a point alone becomes a dot by its round ends
-    down = true;
+    down = shown;
   }
-  cairo_stroke(canvas.pen());
+  if (path.empty()) return path;
+  return fmt::format("<path class=\"line\" style=\"stroke: var(--c{0})\" d=\"{1}\"><title>{2}</title></path>\n",
+                     index % colours, path, escape_markup(series.name));
 }
 
-void draw_legend(Canvas& canvas, const std::vector<Series>& series) {
-  canvas.font(13);
-  double x = left;
-  for (std::size_t i = 0; i < series.size(); ++i) {
-    if (x > width - right - 60) break;
-    canvas.colour(palette[i % palette.size()]);
-    cairo_set_line_width(canvas.pen(), 3);
-    canvas.line(x, 59, x + 20, 59);
-    canvas.colour(ink);
-    const std::string name = canvas.fitted(series[i].name, width - right - x - 28);
-    canvas.text(x + 27, 63.5, name);
-    x += 27 + canvas.text_width(name) + 24;
+/// How wide a name is only the viewer knows: it is cut by letters, and shown whole under the pointer.
+std::string shortened(const std::string& name) {
+  std::size_t letters = 0;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    if (begins_character(name[at]) && letters++ == legend_letters) return name.substr(0, at) + "…";
   }
+  return name;
+}
+
+std::string legend(const std::vector<Series>& series) {
+  std::string svg;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const double x = left + (width - left - right) / legend_columns * static_cast<double>(i % legend_columns);
+    const double y = legend_top + legend_row * static_cast<double>(i / legend_columns);
+    svg += fmt::format("<path class=\"line\" style=\"stroke: var(--c{})\" d=\"M{:.2f} {:.2f}h16\"/>\n", i % colours, x,
+                       y - 5);
+    svg += text(x + 24, y, "name", shortened(series[i].name));
+  }
+  return svg;
 }
 
 }  // namespace
@@ -189,26 +205,23 @@ std::string plot_series(const std::string& title, const std::vector<Series>& ser
       up.include(y);
     }
   }
-  Canvas canvas(width, height);
-  canvas.font(17, true);
-  canvas.colour(ink);
-  canvas.text(left, 34, canvas.fitted(title, width - left - right));
+  std::string content = text(left, 30, "title", title);
   if (up.empty()) {
-    canvas.font(15);
-    canvas.colour(muted);
-    canvas.text((left + width - right) / 2, height / 2.0, "no data", Align::centre);
-    return canvas.png();
+    content += text((left + width - right) / 2, height / 2, "middle", "no data");
+  } else {
+    const auto legend_rows = static_cast<double>((series.size() + legend_columns - 1) / legend_columns);
+    const double margin = (up.high - up.low) * 0.04, top = legend_top + legend_rows * legend_row - 8;
+    const Axis horizontal(across.low, across.high, false, left + 6, width - right - 6, 6);
+    const Axis vertical(up.low - margin, up.high + margin, log_y, height - bottom, top, 6);
+    content += frame(horizontal, vertical, x_label);
+    for (std::size_t i = 0; i < series.size(); ++i) content += line(series[i], i, horizontal, vertical, log_y);
+    content += legend(series);
   }
-  const double margin = (up.high - up.low) * 0.04;
-  const Axis horizontal(across.low, across.high, false, left + 6, width - right - 6, 8);
-  const Axis vertical(up.low - margin, up.high + margin, log_y, height - bottom, top, 8);
-  draw_frame(canvas, horizontal, vertical, x_label);
-  for (std::size_t i = 0; i < series.size(); ++i) {
-    canvas.colour(palette[i % palette.size()]);
-    draw_line(canvas, series[i], horizontal, vertical, log_y);
-  }
-  draw_legend(canvas, series);
-  return canvas.png();
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
+      "height=\"{1}\" role=\"img\" aria-label=\"{2}\">\n<style>{3}</style>\n<rect class=\"paper\" width=\"{0}\" "
+      "height=\"{1}\"/>\n{4}</svg>\n",
+      width, height, escape_markup(title), style, content);
 }
 
 void plot_series(const std::filesystem::path& path, const std::string& title, const std::vector<Series>& series,

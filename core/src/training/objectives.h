@@ -25,11 +25,11 @@ class BLIP3U_API StageObjective {
 /// Throws Error if the data lacks what the stage learns from.
 BLIP3U_API void check_stage_data(const Stage& stage, const Dataset& dataset);
 
-/// The component whose losses an objective minimises; null for an objective with a loss of its own.
-BLIP3U_API const ComponentChoice* component_with_loss(Objective objective, const PipelineChoices& pipeline);
+/// The component whose losses an objective minimises; of a conversation that makes pictures besides its own loss.
+BLIP3U_API const ComponentChoice& component_with_loss(ObjectiveKind objective, const PipelineChoices& pipeline);
 
-/// `features` is null where the encoder itself learns. The references must outlive the objective. For `generate` this
-/// sets the pipeline's feature scale from the features.
+/// `features` is null where the encoder itself learns. The references must outlive the objective. A conversation
+/// that makes pictures sets the pipeline's feature scale from the features.
 BLIP3U_API std::unique_ptr<StageObjective> make_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
                                                           const Dataset& dataset, const FeatureTable* features);
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <string_view>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -17,77 +18,89 @@ double learning_rate_at(const Stage& stage, std::int64_t step) {
   return stage.learning_rate * (stage.final_learning_rate + (1 - stage.final_learning_rate) * cosine);
 }
 
-Optimizer::Optimizer(std::vector<NamedTensor> weights, const Stage& stage)
-    : stage_(stage), named_(std::move(weights)), groups_{{{}, {}, {}, stage.weight_decay}, {{}, {}, {}, 0.0}} {
-  for (const NamedTensor& weight : named_) {
-    Group& group = groups_[weight.value.dim() >= 2 ? 0 : 1];
-    group.weights.push_back(weight.value);
-    group.moments1.push_back(at::zeros_like(weight.value));
-    group.moments2.push_back(at::zeros_like(weight.value));
-    if (stage_.average_decay > 0) averages_.push_back(weight.value.detach().clone());
+bool decays(const NamedTensor& weight) {
+  if (weight.value.dim() < 2) return false;
+  std::string_view name = weight.name;
+  constexpr std::string_view of_layer = ".weight";
+  if (weight.value.dim() == 2 && name.ends_with(of_layer)) name.remove_suffix(of_layer.size());
+  name.remove_prefix(name.find_last_of("._/") + 1);  // 0 if there is none
+  return name != "embedding" && name != "positions" && name != "queries" && name != "table";
+}
+
+Optimizer::Optimizer(std::vector<NamedTensor> weights, const Stage& stage) : stage_(stage) {
+  for (NamedTensor& weight : weights) {
+    const Tensor& value = weight.value;
+    entries_.push_back({.weight = weight,
+                        .moment1 = at::zeros_like(value),
+                        .moment2 = at::zeros_like(value),
+                        .steps = at::zeros({}, value.options().dtype(at::kFloat).requires_grad(false)),
+                        .average = stage_.average_decay > 0 ? value.detach().clone() : Tensor(),
+                        .decays = decays(weight)});
   }
 }
 
-std::vector<Tensor> Optimizer::all_weights() const {
-  std::vector<Tensor> result;
-  for (const NamedTensor& weight : named_) result.push_back(weight.value);
-  return result;
+void Optimizer::update(bool decayed, double learning_rate) {
+  std::vector<Tensor> weights, gradients, moments1, moments2, steps;
+  for (const Entry& entry : entries_) {
+    const Tensor& value = entry.weight.value;
+    if (entry.decays != decayed || !value.grad().defined()) continue;  // no loss reaches it: neither moved nor decayed
+    weights.push_back(value);
+    gradients.push_back(value.grad());
+    moments1.push_back(entry.moment1);
+    moments2.push_back(entry.moment2);
+    steps.push_back(entry.steps);
+  }
+  if (weights.empty()) return;
+  at::_foreach_add_(steps, 1);
+  at::_fused_adamw_(weights, gradients, moments1, moments2, {}, steps, learning_rate, /*beta1=*/0.9, /*beta2=*/0.99,
+                    decayed ? stage_.weight_decay : 0.0, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
 }
 
 double Optimizer::step(std::int64_t step_index) {
   const at::NoGradGuard no_grad;
   std::vector<Tensor> gradients;
-  for (const NamedTensor& weight : named_) {
-    if (weight.value.grad().defined()) gradients.push_back(weight.value.grad());
+  for (const Entry& entry : entries_) {
+    if (entry.weight.value.grad().defined()) gradients.push_back(entry.weight.value.grad());
   }
   if (gradients.empty()) return 0;
   const double norm = at::stack(at::_foreach_norm(gradients)).norm().item<double>();
+  if (!std::isfinite(norm)) return norm;
   if (stage_.gradient_clip > 0 && norm > stage_.gradient_clip) {
     at::_foreach_mul_(gradients, stage_.gradient_clip / norm);
   }
-  for (Group& group : groups_) {
-    std::vector<Tensor> weights, group_gradients, moments1, moments2;
-    for (std::size_t i = 0; i < group.weights.size(); ++i) {
-      if (!group.weights[i].grad().defined()) continue;  // the loss does not reach it: neither moved nor decayed
-      weights.push_back(group.weights[i]);
-      group_gradients.push_back(group.weights[i].grad());
-      moments1.push_back(group.moments1[i]);
-      moments2.push_back(group.moments2[i]);
-    }
-    if (weights.empty()) continue;
-    const Tensor count =
-        at::full({}, static_cast<double>(step_index + 1), weights.front().options().requires_grad(false));
-    const std::vector<Tensor> counts(weights.size(), count);
-    at::_fused_adamw_(weights, group_gradients, moments1, moments2, {}, counts, learning_rate_at(stage_, step_index),
-                      /*beta1=*/0.9, /*beta2=*/0.99, group.weight_decay, /*eps=*/1e-8, /*amsgrad=*/false,
-                      /*maximize=*/false);
-  }
-  if (!averages_.empty()) {
+  for (const bool decayed : {true, false}) update(decayed, learning_rate_at(stage_, step_index));
+  if (stage_.average_decay > 0) {
     const auto now = static_cast<double>(step_index);
     const double decay = std::min(stage_.average_decay, (1 + now) / (10 + now));
-    at::_foreach_lerp_(averages_, all_weights(), 1 - decay);
+    std::vector<Tensor> averages, weights;
+    for (const Entry& entry : entries_) {
+      averages.push_back(entry.average);
+      weights.push_back(entry.weight.value);
+    }
+    at::_foreach_lerp_(averages, weights, 1 - decay);
   }
-  for (const NamedTensor& weight : named_) weight.value.mutable_grad().reset();
+  for (const Entry& entry : entries_) entry.weight.value.mutable_grad().reset();
   return norm;
 }
 
 std::vector<NamedTensor> Optimizer::saved_tensors() const {
   std::vector<NamedTensor> result;
-  std::size_t index[2] = {0, 0};
-  for (std::size_t i = 0; i < named_.size(); ++i) {
-    const std::size_t which = named_[i].value.dim() >= 2 ? 0 : 1;
-    const std::size_t at = index[which]++;
-    result.push_back({"weight/" + named_[i].name, named_[i].value});
-    result.push_back({"moment1/" + named_[i].name, groups_[which].moments1[at]});
-    result.push_back({"moment2/" + named_[i].name, groups_[which].moments2[at]});
-    if (!averages_.empty()) result.push_back({"average/" + named_[i].name, averages_[i]});
+  for (const Entry& entry : entries_) {
+    const std::string& name = entry.weight.name;
+    result.push_back({"weight/" + name, entry.weight.value});
+    result.push_back({"moment1/" + name, entry.moment1});
+    result.push_back({"moment2/" + name, entry.moment2});
+    result.push_back({"steps/" + name, entry.steps});
+    if (entry.average.defined()) result.push_back({"average/" + name, entry.average});
   }
   return result;
 }
 
 void Optimizer::use_averages() {
   const at::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < averages_.size(); ++i) named_[i].value.copy_(averages_[i]);
+  for (const Entry& entry : entries_) {
+    if (entry.average.defined()) entry.weight.value.copy_(entry.average);
+  }
 }
 
 }  // namespace blip3u

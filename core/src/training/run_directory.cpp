@@ -1,6 +1,7 @@
 #include "training/run_directory.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -9,8 +10,8 @@
 #include "io/array_cache.h"
 #include "io/files.h"
 #include "io/hash.h"
-#include "report/grid.h"
 #include "report/plot.h"
+#include "report/sheet.h"
 
 namespace blip3u {
 
@@ -32,6 +33,12 @@ json read_json(const fs::path& file) {
 // A command line need not be UTF-8.
 void write_json(const fs::path& file, const json& value) {
   write_atomically(file, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+// Of the whole name, since tasks of two libraries may have one short name. No name of a component has a dot.
+std::string file_stem(std::string task) {
+  std::ranges::replace(task, '/', '.');
+  return task;
 }
 
 // The mean over windows of a hundredth of the stage, so that the trend shows.
@@ -94,18 +101,26 @@ void RunDirectory::write_losses(const std::string& stage,
     series.push_back(std::move(line));
   }
   write_series(path_ / "losses" / (stage + ".h5"), columns);
-  plot_series(path_ / "losses" / (stage + ".png"), "Stage " + stage + ": loss over steps", series, /*log_y=*/true);
+  plot_series(chart_file(stage), "Stage " + stage + ": loss over steps", series, /*log_y=*/true);
 }
 
+fs::path RunDirectory::chart_file(const std::string& stage) const { return path_ / "losses" / (stage + ".svg"); }
+
 fs::path RunDirectory::result_file(const std::string& task) const {
-  return path_ / "evaluation" / (short_name(task) + ".json");
+  return path_ / "evaluation" / (file_stem(task) + ".json");
 }
 
 fs::path RunDirectory::items_file(const std::string& task) const {
-  return path_ / "items" / (short_name(task) + ".jsonl");
+  return path_ / "items" / (file_stem(task) + ".jsonl");
 }
 
-fs::path RunDirectory::sheet_file(const std::string& task) const { return path_ / (short_name(task) + ".png"); }
+fs::path RunDirectory::sheet_file(const std::string& task) const {
+  return path_ / "pictures" / (file_stem(task) + ".png");
+}
+
+fs::path RunDirectory::labels_file(const std::string& task) const {
+  return path_ / "pictures" / (file_stem(task) + ".json");
+}
 
 std::vector<fs::path> RunDirectory::result_files() const {
   std::vector<fs::path> files;
@@ -121,6 +136,45 @@ bool RunDirectory::has_metrics() const { return fs::exists(metrics_file()); }
 
 bool RunDirectory::has_result(const std::string& task) const { return fs::exists(result_file(task)); }
 
+void RunDirectory::write_pictures(const std::string& task, const std::vector<LabelledImage>& images) const {
+  std::vector<Tensor> pictures;
+  for (const LabelledImage& image : images) {
+    const bool large = image.image.size(1) > 256;  // too much for a sheet of hundreds: shown smaller
+    pictures.push_back(large ? resize_image(image.image, 256) : image.image);
+  }
+  const Sheet sheet = lay_out(pictures, 12);
+  json labels = json::array();
+  for (std::size_t i = 0; i < sheet.boxes.size(); ++i) {
+    const Box& box = sheet.boxes[i];
+    labels.push_back(
+        {{"label", images[i].label}, {"good", images[i].good}, {"box", {box.x, box.y, box.width, box.height}}});
+  }
+  write_png(sheet_file(task), sheet.image);
+  write_json(labels_file(task), {{"pictures", labels}});
+}
+
+std::vector<LabelledImage> RunDirectory::pictures(const std::string& task) const {
+  const fs::path file = labels_file(task);
+  const json labels = read_json(file);
+  std::vector<LabelledImage> images;
+  if (labels.empty()) return images;
+  const Tensor sheet = read_image(sheet_file(task));
+  try {
+    for (const json& entry : labels.at("pictures")) {
+      const auto [x, y, width, height] = entry.at("box").get<std::array<std::int64_t, 4>>();
+      if (std::min({x, y, width, height}) < 0 || x > sheet.size(2) - width || y > sheet.size(1) - height) {
+        throw Error(fmt::format("{}: a picture lies beyond its sheet; {}", file.string(), run_again));
+      }
+      images.push_back({.image = sheet.narrow(1, y, height).narrow(2, x, width),
+                        .label = entry.at("label").get<std::string>(),
+                        .good = entry.at("good").get<bool>()});
+    }
+  } catch (const json::exception& error) {
+    throw Error(fmt::format("{}: damaged: {}; {}", file.string(), error.what(), run_again));
+  }
+  return images;
+}
+
 void RunDirectory::write_result(const std::string& task, const TaskResult& result) const {
   std::string lines;
   for (const ItemRecord& item : result.items) {
@@ -133,14 +187,7 @@ void RunDirectory::write_result(const std::string& task, const TaskResult& resul
              "\n";
   }
   if (!result.items.empty()) write_atomically(items_file(task), lines);
-  if (!result.images.empty()) {
-    std::vector<GridCell> cells;
-    for (const LabelledImage& image : result.images) {
-      const bool large = image.image.size(1) > 256;  // too much for a sheet of hundreds: shown smaller
-      cells.push_back({large ? resize_image(image.image, 256) : image.image, image.label, image.good});
-    }
-    draw_grid(sheet_file(task), cells, 12, 2);
-  }
+  if (!result.images.empty()) write_pictures(task, result.images);
   json scores = json::array();
   for (const Score& score : result.scores) {
     scores.push_back({{"name", score.name},
@@ -163,7 +210,7 @@ void RunDirectory::write_inapplicable(const std::string& task, const std::string
 void RunDirectory::forget_results() const {
   for (const fs::path& file : result_files()) {
     const std::string task = file.stem().string();
-    for (const fs::path& of_task : {items_file(task), sheet_file(task), file}) fs::remove(of_task);
+    for (const fs::path& of_task : {items_file(task), sheet_file(task), labels_file(task), file}) fs::remove(of_task);
   }
   for (const fs::path& gathered : {metrics_file(), path_ / "report.html"}) fs::remove(gathered);
 }

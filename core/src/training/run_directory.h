@@ -33,12 +33,15 @@ class BLIP3U_API RunDirectory {
   void write_texts(const Tokenizer& tokenizer, const std::vector<std::string>& classes) const;
   std::vector<std::string> read_texts(Tokenizer& tokenizer) const;  ///< returns the classes
 
-  /// Losses of a stage, as numbers (HDF5) and as a picture.
+  /// Losses of a stage, as numbers (HDF5) and as a chart (SVG).
   void write_losses(const std::string& stage, const std::map<std::string, std::vector<double>>& losses) const;
+  std::filesystem::path chart_file(const std::string& stage) const;
 
-  /// A task's outcome: evaluation/NAME.json, its items and its pictures.
+  /// A task's outcome: evaluation/LIBRARY.NAME.json, its items and its pictures.
   bool has_result(const std::string& task) const;
+  std::filesystem::path items_file(const std::string& task) const;
   void write_result(const std::string& task, const TaskResult& result) const;
+  std::vector<LabelledImage> pictures(const std::string& task) const;  ///< of the result; none if it has none
   void write_inapplicable(const std::string& task, const std::string& reason) const;
 
   void forget_results() const;  ///< of all tasks, and what was made of them
@@ -50,8 +53,9 @@ class BLIP3U_API RunDirectory {
 
  private:
   std::filesystem::path result_file(const std::string& task) const;
-  std::filesystem::path items_file(const std::string& task) const;
   std::filesystem::path sheet_file(const std::string& task) const;
+  std::filesystem::path labels_file(const std::string& task) const;
+  void write_pictures(const std::string& task, const std::vector<LabelledImage>& images) const;
   std::filesystem::path metrics_file() const { return path_ / "metrics.json"; }
   std::vector<std::filesystem::path> result_files() const;  ///< those that are there
   std::filesystem::path path_;

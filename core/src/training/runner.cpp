@@ -57,6 +57,14 @@ void check_texts(const Dataset& dataset) {
   }
 }
 
+/// Reads every picture once, so that a bad one shows before the training.
+void check_images(const Dataset& dataset, Split split) {
+  for (std::int64_t i = 0; i < dataset.size(split); ++i) {
+    stop_if_interrupted();
+    dataset.image(split, i);
+  }
+}
+
 std::unique_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const Dataset& dataset) {
   auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
                                                recipe.tokenizer.parameters, {.wiring = recipe.wiring});
@@ -103,7 +111,7 @@ TaskResult evaluate_task(const ComponentChoice& choice, const Recipe& recipe, Mo
   std::unique_ptr<ProgressBar> progress;
   const auto report = [&](std::int64_t done, std::int64_t total) {
     stop_if_interrupted();
-    if (!progress) progress = std::make_unique<ProgressBar>("task " + short_name(choice.name), total);
+    if (!progress) progress = std::make_unique<ProgressBar>("task " + choice.name, total);
     progress->update(done);
   };
   const auto started = std::chrono::steady_clock::now();
@@ -111,8 +119,7 @@ TaskResult evaluate_task(const ComponentChoice& choice, const Recipe& recipe, Mo
       task->evaluate({model, dataset, derive_seed(derive_seed(recipe.seed, "evaluation"), choice.name), report});
   if (progress) progress->finish();
   directory.write_result(choice.name, result);
-  seconds["task " + short_name(choice.name)] =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  seconds["task " + choice.name] = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return result;
 }
 
@@ -231,9 +238,8 @@ class Run {
   void train_and_evaluate(at::Device device) {
     const auto dataset = open_dataset(recipe_);
     check_texts(*dataset);
-    if (options_.evaluate && !recipe_.evaluation.empty() && dataset->size(Split::test) > 0) {
-      dataset->image(Split::test, 0);  // a store reads all: a bad picture shows before the training
-    }
+    check_images(*dataset, Split::train);
+    if (options_.evaluate && !recipe_.evaluation.empty()) check_images(*dataset, Split::test);
     auto tokenizer = fitted_tokenizer(recipe_, *dataset);
     directory_.write_texts(*tokenizer, dataset->classes());
     StageKeys keys(recipe_, dataset->fingerprint(), tokenizer->serialize(), device.str());

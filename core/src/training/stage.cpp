@@ -14,6 +14,7 @@
 #include "io/interrupt.h"
 #include "io/progress.h"
 #include "io/safetensors.h"
+#include "model/reader.h"
 #include "training/objectives.h"
 #include "training/optimizer.h"
 
@@ -49,6 +50,14 @@ StageRecord read_record(const WeightFile& file, const fs::path& path) {
     record.losses[tensor.name.substr(std::string_view(series_prefix).size())].assign(data, data + tensor.value.numel());
   }
   return record;
+}
+
+/// What a stage leaves behind: the parts that it trains and, where it learns pictures, the scale that it learned them
+/// at.
+std::vector<std::string> saved_roles(const Stage& stage) {
+  std::vector<std::string> roles = stage.train;
+  if (stage.objective == ObjectiveKind::conversation && stage.image_weight > 0) roles.emplace_back("generation");
+  return roles;
 }
 
 /// Marks the weights that learn, and unmarks them all when done.
@@ -140,10 +149,11 @@ class Trainer {
       throw Error(Fault::usage, fmt::format("stage `{}`: its components have no loss to train with", stage_.name));
     }
     total.backward();
-    optimizer_.step(step);
-    objective_->after_step(step);
     const double value = total.item<double>();
     if (!std::isfinite(value)) throw diverged(step, fmt::format("the loss is {}", value));
+    const double norm = optimizer_.step(step);
+    if (!std::isfinite(norm)) throw diverged(step, gradient_fault(norm));
+    objective_->after_step(step);
     for (const auto& [name, tensor] : values) record_.losses[name].push_back(tensor.item<double>());
     record_.losses["total"].push_back(value);
     return value;
@@ -154,23 +164,34 @@ class Trainer {
         fmt::format("stage `{}`, step {}: {}; lower training.{}.learning_rate", stage_.name, step, what, stage_.name));
   }
 
+  std::string gradient_fault(double norm) const {
+    for (const NamedTensor& weight : trained_weights()) {
+      const Tensor& gradient = weight.value.grad();
+      if (!gradient.defined() || gradient.isfinite().all().item<bool>()) continue;
+      return fmt::format("the gradient of the weight {} is not finite", weight.name);
+    }
+    return fmt::format("the norm of the gradients is {}", norm);  // each is finite, and the sum of squares is not
+  }
+
   /// What the last step did to the weights no loss has told.
-  void check_finite() const {
+  void check_finite(std::int64_t step) const {
     for (const NamedTensor& weight : trained_weights()) {
       if (weight.value.isfinite().all().item<bool>()) continue;
-      throw diverged(stage_.steps - 1, fmt::format("the weight {} is no longer finite", weight.name));
+      throw diverged(step, fmt::format("the weight {} is no longer finite", weight.name));
     }
   }
 
-  /// The recipe's weight of one loss of the component that the objective takes its losses from.
+  /// The recipe's weight of one loss: the stage's of words, or that of the component that the objective takes its
+  /// losses from.
   double weight_of(const std::string& loss) const {
-    const ComponentChoice* const choice = component_with_loss(stage_.objective, pipeline_.recipe().pipeline);
-    if (!choice) return 1;  // the objective's own
-    const auto weight = choice->loss_weights.find(loss);
-    if (weight != choice->loss_weights.end()) return weight->second;
+    const bool conversation = stage_.objective == ObjectiveKind::conversation;
+    if (conversation && loss == text_loss_name) return stage_.text_weight;
+    const ComponentChoice& choice = component_with_loss(stage_.objective, pipeline_.recipe().pipeline);
+    const auto weight = choice.loss_weights.find(loss);
+    if (weight != choice.loss_weights.end()) return weight->second * (conversation ? stage_.image_weight : 1);
     throw Error(Fault::plugin, fmt::format("{}: {} `{}` returned a loss `{}` that its descriptor does not declare; add "
                                            "it to `losses` there",
-                                           choice->entry.library_path, kind_name(choice->kind), choice->name, loss));
+                                           choice.entry.library_path, kind_name(choice.kind), choice.name, loss));
   }
 
   fs::path progress_file() const { return folder_ / "progress.safetensors"; }
@@ -196,6 +217,7 @@ class Trainer {
   }
 
   void save_progress(std::int64_t step) {
+    check_finite(step - 1);
     std::vector<NamedTensor> tensors = optimizer_.saved_tensors();
     for (const auto& more : {trained_state(), series_tensors(record_)}) {
       tensors.insert(tensors.end(), more.begin(), more.end());
@@ -205,9 +227,9 @@ class Trainer {
   }
 
   void save_weights() {
-    check_finite();
+    check_finite(stage_.steps - 1);
     std::vector<NamedTensor> tensors = series_tensors(record_);
-    for (const std::string& role : stage_.train) {
+    for (const std::string& role : saved_roles(stage_)) {
       for (const NamedTensor& tensor : pipeline_.saved_tensors(role)) {
         tensors.push_back({role + "/" + tensor.name, tensor.value});
       }
@@ -241,9 +263,9 @@ bool trains_anything(const Stage& stage, const Pipeline& pipeline) {
 
 fs::path stage_weights(const fs::path& folder) { return folder / "weights.safetensors"; }
 
-StageRecord load_stage_weights(const fs::path& file, const std::vector<std::string>& roles, Pipeline& pipeline) {
+StageRecord load_stage_weights(const fs::path& file, const Stage& stage, Pipeline& pipeline) {
   const WeightFile content = load_safetensors(file);
-  for (const std::string& role : roles) {
+  for (const std::string& role : saved_roles(stage)) {
     copy_weights(content, role + "/", pipeline.saved_tensors(role), file.string());
   }
   return read_record(content, file);
@@ -253,7 +275,7 @@ StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeli
                         const FeatureTable* features, const fs::path& folder) {
   const fs::path done = stage_weights(folder);
   if (fs::exists(done)) {
-    StageRecord record = load_stage_weights(done, stage.train, pipeline);
+    StageRecord record = load_stage_weights(done, stage, pipeline);
     if (fs::exists(seconds_file(folder)))
       record.seconds = std::strtod(read_text(seconds_file(folder)).c_str(), nullptr);
     return record;

@@ -29,8 +29,7 @@ BLIP3U_API bool trains_anything(const Stage& stage, const Pipeline& pipeline);
 /// The weights file of a stage folder, whether or not it is there yet.
 BLIP3U_API std::filesystem::path stage_weights(const std::filesystem::path& folder);
 
-/// Puts the weights of `roles` from a stage's weights file into the pipeline, and returns the file's record.
-BLIP3U_API StageRecord load_stage_weights(const std::filesystem::path& file, const std::vector<std::string>& roles,
-                                          Pipeline& pipeline);
+/// Puts what a stage trained from its weights file into the pipeline, and returns the file's record.
+BLIP3U_API StageRecord load_stage_weights(const std::filesystem::path& file, const Stage& stage, Pipeline& pipeline);
 
 }  // namespace blip3u

@@ -1,7 +1,9 @@
 #include "training/stage_key.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "io/hash.h"
 #include "recipe/check.h"
@@ -14,34 +16,47 @@ constexpr std::size_t key_length = 16;
 
 /// Grows whenever the core trains otherwise than before (objectives, optimiser, random numbers), so that no stage of an
 /// older program is taken for one of this.
-constexpr int training_version = 2;
+constexpr int training_version = 4;
+
+/// Steps of a solver and the like, which train nothing.
+bool read_after_training(const ComponentChoice& choice, std::string_view name) {
+  const ComponentDescriptor* const component = choice.entry.component;
+  if (!component) return false;
+  return std::ranges::any_of(component->parameters,
+                             [&](const auto& spec) { return spec.inference && name == spec.name; });
+}
 
 std::string describe(const ComponentChoice& choice) {
   std::string text = fmt::format("{} {} {}", kind_name(choice.kind), choice.name, choice.entry.library_hash);
-  for (const auto& [name, value] : choice.parameters.values()) {
-    text += fmt::format("\n  {}: {}", name, yaml_text(value));
+  for (const auto& [name, unused] : choice.parameters.values()) {
+    if (!read_after_training(choice, name)) text += fmt::format("\n  {}: {}", name, identity_text(choice, name));
+  }
+  if (const auto weights = choice.contents.find("weights"); weights != choice.contents.end()) {
+    text += "\n  weights " + weights->second;
   }
   for (const auto& [name, weight] : choice.loss_weights) text += fmt::format("\n  weight of {}: {}", name, weight);
   return text;
 }
 
 std::string describe(const Stage& stage) {
-  return fmt::format("stage {} {} [{}] {} {} {} {} {} {} {} {} {}", stage.name, static_cast<int>(stage.objective),
-                     fmt::join(stage.train, ", "), stage.steps, stage.batch, stage.learning_rate,
-                     stage.final_learning_rate, stage.warmup, stage.weight_decay, stage.gradient_clip,
-                     stage.average_decay, stage.word_dropout);
+  std::string text = "stage";
+  for (const StageKey& key : stage_keys()) {
+    if (!key.spec.inference) text += fmt::format("\n  {}: {}", key.spec.name, yaml_text(value_of(stage, key)));
+  }
+  return text;
 }
 
 // The components that an objective runs.
-std::vector<const ComponentChoice*> components_of(Objective objective, const PipelineChoices& pipeline) {
+std::vector<const ComponentChoice*> components_of(const Stage& stage, const PipelineChoices& pipeline) {
   std::vector<const ComponentChoice*> result;
   const auto add = [&](const std::optional<ComponentChoice>& choice) {
     if (choice) result.push_back(&*choice);
   };
   add(pipeline.encoder);
-  if (objective == Objective::decoder) add(pipeline.decoder);
-  if (objective == Objective::answer || objective == Objective::generate) add(pipeline.backbone);
-  if (objective == Objective::generate) {
+  if (stage.objective == ObjectiveKind::decoder) add(pipeline.decoder);
+  if (stage.objective != ObjectiveKind::conversation) return result;
+  add(pipeline.backbone);
+  if (stage.image_weight > 0) {
     add(pipeline.denoiser);
     add(pipeline.sampler);
   }
@@ -64,9 +79,11 @@ std::string StageKeys::after(const std::string& role) const {
 
 std::string StageKeys::next(const Stage& stage) {
   std::string text = common_ + "\n" + describe(stage);
-  if (stage.objective == Objective::generate) text += "\nprompt " + recipe_.prompt_template;
-  if (stage.objective == Objective::answer) text += "\nquestion " + recipe_.question_template;
-  for (const ComponentChoice* choice : components_of(stage.objective, recipe_.pipeline)) {
+  if (stage.objective == ObjectiveKind::conversation) {
+    if (stage.image_weight > 0) text += "\nprompt " + recipe_.prompt_template;
+    if (stage.text_weight > 0) text += "\nquestion " + recipe_.question_template;
+  }
+  for (const ComponentChoice* choice : components_of(stage, recipe_.pipeline)) {
     text += "\n" + describe(*choice) + "\nafter " + after(kind_name(choice->kind));
   }
   const std::string key = sha256_text(text).substr(0, key_length);

@@ -1,9 +1,10 @@
 #include "training/training_data.h"
 
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
 #include "io/array_cache.h"
@@ -20,13 +21,12 @@ std::vector<std::int64_t> ShuffledOrder::batch(std::uint64_t seed, std::int64_t 
                                                std::int64_t step) {
   std::vector<std::int64_t> result;
   for (std::int64_t position = step * batch; position < (step + 1) * batch; ++position) {
-    if (position / size != pass_ || seed != seed_ || order_.size(0) != size) {
+    if (position / size != pass_ || seed != seed_ || std::ssize(order_) != size) {
       pass_ = position / size;
       seed_ = seed;
-      auto generator = at::detail::createCPUGenerator(derive_seed(seed, static_cast<std::uint64_t>(pass_)));
-      order_ = at::randperm(size, generator, at::kLong);
+      order_ = shuffled(size, derive_seed(seed, static_cast<std::uint64_t>(pass_)));
     }
-    result.push_back(order_.const_data_ptr<std::int64_t>()[position % size]);
+    result.push_back(order_[static_cast<std::size_t>(position % size)]);
   }
   return result;
 }

@@ -22,7 +22,7 @@ class BLIP3U_API ShuffledOrder {
  private:
   std::uint64_t seed_ = 0;
   std::int64_t pass_ = -1;
-  Tensor order_;
+  std::vector<std::int64_t> order_;
 };
 
 /// Features of every training image, made by a frozen encoder.

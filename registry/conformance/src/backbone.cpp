@@ -191,7 +191,7 @@ Behaviour backbone_behaviour(const Subject& subject) {
   if (sees) {
     Call visual{.name = "embed_visual", .names = {"x"}, .inputs = {tokens}, .outputs = {{"embeds", {-1, width}}}};
     visual.run = [](Component& component, const Tensors& inputs, Generator&) {
-      return Tensors{backbone(component).embed_visual({inputs[0], {}})};
+      return Tensors{backbone(component).embed_visual({inputs[0], {}}).embeds};
     };
     behaviour.calls.push_back(visual);
   }
@@ -200,10 +200,13 @@ Behaviour backbone_behaviour(const Subject& subject) {
   loss = {.name = "append with gradients", .names = {"ids", "x"}, .inputs = {ids, tokens}};
   loss.outputs = {{"the loss", {}}};
   loss.by_row = false;
-  loss.run = [sees](Component& component, const Tensors& inputs, Generator&) {
+  loss.run = [sees, experts = context.wiring.experts](Component& component, const Tensors& inputs, Generator&) {
     const auto session = backbone(component).begin(inputs[0].size(0));
-    if (sees) session->append(block_of(backbone(component).embed_visual({inputs[1], {}})));
-    const Tensor hidden = session->append(block_of(backbone(component).embed(inputs[0])));
+    if (sees) session->append(backbone(component).embed_visual({inputs[1], {}}));
+    Block text = block_of(backbone(component).embed(inputs[0]));
+    // Every expert has its share of the tokens.
+    if (experts > 1) text.expert = at::arange(length, at::TensorOptions(at::kLong)).remainder(experts);
+    const Tensor hidden = session->append(text);
     const Tensor logits = backbone(component).logits(hidden).slice(1, 0, -1);
     return Tensors{at::cross_entropy_loss(logits.flatten(0, 1), inputs[0].slice(1, 1).flatten())};
   };

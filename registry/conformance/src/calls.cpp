@@ -274,7 +274,8 @@ void check_errors(Recorder& recorder, const Subject& subject, const Behaviour& b
     if (!recorder.foreign().empty()) fail("{}; throw blip3u::Error instead", recorder.foreign());
     // LibTorch's own refusal of a wrong shape is as good as ours: the program turns both into one message.
     for (const ParameterSpec& spec : subject.component().parameters) {
-      if (spec.type != ParameterType::text || !spec.choices.empty()) continue;
+      const bool free = spec.type == ParameterType::path || (spec.type == ParameterType::text && spec.choices.empty());
+      if (!free) continue;
       const Overrides nowhere = {{spec.name, std::string("/nonexistent/blip3u-conformance")}};
       if (!subject.accepts(nowhere)) continue;
       const std::string problem = raised_by_bad_input([&] { subject.make_any({.overrides = nowhere}); }).foreign;

@@ -34,6 +34,7 @@ Behaviour behaviour_of(const Subject& subject) {
     case Kind::denoiser: return denoiser_behaviour(subject);
     case Kind::backbone: return backbone_behaviour(subject);
     case Kind::sampler: return sampler_behaviour(subject);
+    case Kind::guidance: return guidance_behaviour(subject);
     case Kind::tokenizer: return tokenizer_behaviour(subject);
     default: return {};
   }
@@ -46,6 +47,8 @@ void check_kind(Recorder& recorder, const Subject& subject, const Behaviour& beh
     case Kind::denoiser: check_denoiser(recorder, subject, behaviour); break;
     case Kind::backbone: check_backbone(recorder, subject); break;
     case Kind::sampler: check_sampler(recorder, subject); break;
+    case Kind::guidance: check_guidance(recorder, subject); break;
+    case Kind::objective: break;
     case Kind::tokenizer: check_tokenizer(recorder, subject); break;
     case Kind::dataset: check_dataset(recorder, subject); break;
     case Kind::task: check_task(recorder, subject); break;
@@ -64,7 +67,8 @@ std::vector<Check> check_component(const PluginDescriptor& plugin, const Compone
     behaviour = behaviour_of(subject);
     if (!behaviour.calls.empty()) {
       check_calls(recorder, subject, behaviour);
-      if (component.kind != Kind::sampler) check_training(recorder, subject, behaviour);
+      if (component.kind != Kind::sampler && component.kind != Kind::guidance)
+        check_training(recorder, subject, behaviour);
     }
     check_kind(recorder, subject, behaviour);
     for (const std::string_view capability : component.provides) {

@@ -22,8 +22,8 @@ Tensor context_embeds(const Subject& subject, std::uint64_t seed) {
 Tensor predict(Component& component, const Layout& layout, const Tensor& tokens, const Tensor& time,
                const Tensor& context) {
   const auto session = read(context);
-  const Condition condition = denoiser(component).prepare(*session);
-  return denoiser(component).predict(as_visual(layout, tokens), time, condition);
+  const auto condition = denoiser(component).prepare({.context = *session});
+  return denoiser(component).predict({.noised = as_visual(layout, tokens), .time = time, .condition = *condition});
 }
 
 }  // namespace
@@ -37,7 +37,8 @@ Behaviour denoiser_behaviour(const Subject& subject) {
   const Tensor time = Generator::for_rows(seed + 2, 0, rows).uniform({}, device);
   Behaviour behaviour;
   Call call{.name = "predict", .names = {codes ? "codes" : "x", "time", "context"}, .inputs = {tokens, time, context}};
-  call.outputs = {{"the prediction", {layout.tokens, codes ? layout.codebook : layout.width}}};
+  call.outputs = {{"the prediction", {layout.tokens, layout.width}}};
+  if (codes) call.outputs = {{"the prediction", {layout.tokens, layout.depth, layout.codebook}}};
   call.run = [layout](Component& component, const Tensors& inputs, Generator&) {
     return Tensors{predict(component, layout, inputs[0], inputs[1], inputs[2])};
   };
@@ -53,7 +54,7 @@ Behaviour denoiser_behaviour(const Subject& subject) {
     const Tensor at_time = generator.uniform({}, data.device()).to(inputs[1].scalar_type());
     if (codes) {
       const Tensor logits = predict(component, layout, data, at_time, inputs[1]);
-      return Tensors{at::cross_entropy_loss(logits.flatten(0, 1), data.select(2, 0).flatten())};
+      return Tensors{at::cross_entropy_loss(logits.flatten(0, 2), data.flatten())};
     }
     const Tensor noise = generator.normal(data.sizes().slice(1), data.device()).to(data.scalar_type());
     const Tensor noised = at::lerp(data, noise, at_time.view({-1, 1, 1}));
@@ -63,8 +64,8 @@ Behaviour denoiser_behaviour(const Subject& subject) {
   behaviour.keeps = [layout, tokens, time, context, &subject](Component& component) {
     const at::NoGradGuard no_gradient;
     const auto used = read(context), untouched = read(context);
-    const Condition condition = denoiser(component).prepare(*used);
-    denoiser(component).predict(as_visual(layout, tokens), time, condition);
+    const auto condition = denoiser(component).prepare({.context = *used});
+    denoiser(component).predict({.noised = as_visual(layout, tokens), .time = time, .condition = *condition});
     Block block;
     block.embeds = context_embeds(subject, 99);
     if (difference(used->append(block), untouched->append(block)) > 1e-6) {
@@ -97,9 +98,12 @@ void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour&
     const Tensor &time = call.inputs[1], contexts[] = {context_embeds(subject, 21), context_embeds(subject, 22)};
     const Tensor expected = predicted(*component, time, contexts[0]);
     const auto first = read(contexts[0]), second = read(contexts[1]);
-    const Condition one = denoiser(*component).prepare(*first), other = denoiser(*component).prepare(*second);
-    const auto predict_by = [&](const Condition& condition) {
-      return denoiser(*component).predict(as_visual(layout, call.inputs[0].clone()), time.clone(), condition);
+    const auto one = denoiser(*component).prepare({.context = *first});
+    const auto other = denoiser(*component).prepare({.context = *second});
+    const auto predict_by = [&](const std::unique_ptr<Condition>& condition) {
+      return denoiser(*component)
+          .predict(
+              {.noised = as_visual(layout, call.inputs[0].clone()), .time = time.clone(), .condition = *condition});
     };
     const char* const mend = "keep what belongs to one condition in Condition, and do not write to it in `predict`";
     if (difference(predict_by(one), expected) > 1e-6) {

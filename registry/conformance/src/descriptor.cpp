@@ -92,7 +92,9 @@ std::vector<ParameterValue> edges(const ParameterSpec& spec) {
     case ParameterType::text:
       for (const char* choice : spec.choices) values.emplace_back(std::string(choice));
       return values;
-    case ParameterType::texts: return {};
+    case ParameterType::texts:
+    case ParameterType::numbers:
+    case ParameterType::path: return {};
     case ParameterType::integer:
     case ParameterType::number:
       for (const double end : {spec.minimum, spec.maximum}) {

@@ -11,6 +11,7 @@ Behaviour decoder_behaviour(const Subject& subject);
 Behaviour denoiser_behaviour(const Subject& subject);
 Behaviour backbone_behaviour(const Subject& subject);
 Behaviour sampler_behaviour(const Subject& subject);
+Behaviour guidance_behaviour(const Subject& subject);
 Behaviour tokenizer_behaviour(const Subject& subject);
 
 // What only their kind is asked.
@@ -18,6 +19,7 @@ void check_decoder(Recorder& recorder, const Subject& subject, const Behaviour& 
 void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour& behaviour);
 void check_backbone(Recorder& recorder, const Subject& subject);
 void check_sampler(Recorder& recorder, const Subject& subject);
+void check_guidance(Recorder& recorder, const Subject& subject);
 void check_dataset(Recorder& recorder, const Subject& subject);
 void check_tokenizer(Recorder& recorder, const Subject& subject);
 void check_task(Recorder& recorder, const Subject& subject);

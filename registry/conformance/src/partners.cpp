@@ -62,10 +62,11 @@ Tensor TinySession::append(const Block& block) {
   const Tensor valid = block.valid.defined() ? block.valid : at::ones({rows, length}, flags);
   const Tensor all = past_.defined() ? at::cat({past_, embeds}, 1) : embeds;
   const Tensor all_valid = past_.defined() ? at::cat({past_valid_, valid}, 1) : valid;
-  const Tensor own = block.group.defined() ? block.group.unsqueeze(1) >= block.group.unsqueeze(0)
+  const Tensor own = block.group.defined() ? block.group.unsqueeze(-1) >= block.group.unsqueeze(-2)
                                            : at::ones({length, length}, flags).tril();
-  const Tensor sight = at::cat({at::ones({length, all.size(1) - length}, flags), own}, 1);
-  const Tensor allowed = sight.unsqueeze(0).logical_and(all_valid.unsqueeze(1));
+  const Tensor past = at::ones({length, all.size(1) - length}, flags);
+  const Tensor sight = at::cat({past.expand({rows, -1, -1}), own.expand({rows, -1, -1})}, 2);
+  const Tensor allowed = sight.logical_and(all_valid.unsqueeze(1));
   const Tensor scores =
       embeds.matmul(matrix(width, 1, embeds)).matmul(all.transpose(1, 2)) / std::sqrt(static_cast<double>(width));
   const Tensor seen = scores.masked_fill(allowed.logical_not(), -1e9).softmax(-1).matmul(all);
@@ -81,6 +82,20 @@ std::unique_ptr<Session> TinySession::fork() const {
   copy->past_ = past_;
   copy->past_valid_ = past_valid_;
   return copy;
+}
+
+std::int64_t TinySession::length() const { return past_.defined() ? past_.size(1) : 0; }
+
+std::size_t TinySession::bytes() const { return past_.defined() ? past_.nbytes() : 0; }
+
+std::unique_ptr<Session> TinySession::rows(const Tensor& index) const {
+  auto chosen = std::make_unique<TinySession>(index.size(0));
+  if (past_.defined()) {
+    const Tensor own = index.to(past_.device());
+    chosen->past_ = past_.index_select(0, own);
+    chosen->past_valid_ = past_valid_.index_select(0, own);
+  }
+  return chosen;
 }
 
 std::unique_ptr<Session> read(const Tensor& embeds) {

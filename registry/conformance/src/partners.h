@@ -37,6 +37,9 @@ class TinySession : public Session {
   std::int64_t batch() const override { return batch_; }
   Tensor append(const Block& block) override;
   std::unique_ptr<Session> fork() const override;
+  std::int64_t length() const override;
+  std::size_t bytes() const override;
+  std::unique_ptr<Session> rows(const Tensor& index) const override;
 
  private:
   std::int64_t batch_;
@@ -52,10 +55,10 @@ class FunctionDenoiser : public Denoiser {
   using Predict = std::function<Tensor(const Tensor& x, const Tensor& time, const Condition& condition)>;
   explicit FunctionDenoiser(Predict predict) : predict_(std::move(predict)) {}
 
-  Condition prepare(Session& context) override { return {.context = &context, .tokens = {}, .mask = {}}; }
-  Tensor predict(const Visual& noised, const Tensor& time, const Condition& condition) override {
-    return predict_(noised.x, time, condition);
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    return std::make_unique<Condition>(&given.context);
   }
+  Tensor predict(const Prediction& asked) override { return predict_(asked.noised.x, asked.time, asked.condition); }
 
  private:
   Predict predict_;

@@ -18,7 +18,34 @@ namespace {
 
 Sampler& sampler(Component& component) { return dynamic_cast<Sampler&>(component); }
 
-Condition condition(const Tensor& tokens) { return {.context = nullptr, .tokens = tokens, .mask = {}}; }
+/// The training objective of one, if it has its own.
+Objective& objective(Sampler& sampler) {
+  if (auto* const own = dynamic_cast<Objective*>(&sampler)) return *own;
+  skip("it has no training objective (mixin Objective)");
+}
+
+Condition condition(const Tensor& tokens) { return Condition(nullptr, tokens); }
+
+/// What it makes under contexts of `noise.rows()` rows each.
+Tensor sampled(Sampler& sampler, Denoiser& denoiser, const Layout& layout, const Condition& condition, Generator& noise,
+               std::int64_t contexts = 1, Guidance* guidance = nullptr) {
+  return sampler
+      .sample({.denoiser = denoiser,
+               .layout = layout,
+               .condition = condition,
+               .noise = noise,
+               .rows = noise.rows(),
+               .contexts = contexts,
+               .guidance = guidance})
+      .visual.x;
+}
+
+/// Classifier-free guidance with a scale of 3.
+class Guided : public Guidance {
+ public:
+  std::vector<Context> contexts() const override { return {Context::whole, Context::nothing}; }
+  Tensor combine(const Combination& given) override { return 3 * given.predictions[0] - 2 * given.predictions[1]; }
+};
 
 /// Any smooth function of all that a denoiser sees.
 Tensor smooth(const Tensor& x, const Tensor& time, const Condition& condition) {
@@ -41,7 +68,7 @@ double error_of(Sampler& solver, const Oracle& oracle, const Layout& layout, at:
   });
   Generator generator = Generator::for_rows(3, 0, many);
   const Tensor made =
-      solver.sample(denoiser, layout, {condition(at::zeros({many, 1, 1}, at::TensorOptions(device)))}, generator, {}).x;
+      sampled(solver, denoiser, layout, condition(at::zeros({many, 1, 1}, at::TensorOptions(device))), generator);
   if (!start.defined()) skip("it makes images without the denoiser");
   const Tensor one = at::ones({1, 1, 1}, start.options());
   return (Schedule::share_below(made, {one, one - 1}) - start).square().mean().sqrt().item<double>();
@@ -54,7 +81,7 @@ std::string order_of_convergence(const Subject& subject) {
   if (!(stated > 0)) skip("it states no order (Sampler::order)");
   const Layout& layout = subject.wiring().features;
   const at::Device device = subject.context().device;
-  const Oracle oracle(*given, layout, device);
+  const Oracle oracle(objective(*given), layout, device);
   std::vector<double> errors, orders;
   for (const std::int64_t steps : {8, 16, 32, 64}) {
     const Overrides overrides = {{"steps", steps}};
@@ -84,7 +111,7 @@ std::string loss_minimum(const Subject& subject) {
   const auto given = subject.make<Sampler>();
   const Layout& layout = subject.wiring().features;
   const at::Device device = subject.context().device;
-  const Oracle oracle(*given, layout, device);
+  const Oracle oracle(objective(*given), layout, device);
   struct Change {
     const char* name;
     double factor, offset, of_x, of_time;
@@ -98,7 +125,7 @@ std::string loss_minimum(const Subject& subject) {
   for (const Change& change : changes) {
     double moved = 0;
     const double loss =
-        Oracle::loss(*given, layout, device, [&](const Tensor& x, const Tensor& time, const Condition&) {
+        Oracle::loss(objective(*given), layout, device, [&](const Tensor& x, const Tensor& time, const Condition&) {
           const Tensor best = oracle.predict(x, time);
           const Tensor shift =
               change.factor * best + change.offset + change.of_x * x + change.of_time * time.view({-1, 1, 1});
@@ -129,7 +156,9 @@ void differentiable_loss(const Subject& subject) {
       [&](const Tensor& x, const Tensor& time, const Condition& tokens) { return factor * smooth(x, time, tokens); });
   const auto loss_now = [&] {
     Generator generator = Generator::for_rows(subject.options().seed, 0, many);
-    return total(given->loss(denoiser, {target, {}}, condition(at::zeros({many, 1, 1}, target.options())), generator));
+    const Visual data{target, {}};
+    const Condition tokens(nullptr, at::zeros({many, 1, 1}, target.options()));
+    return total(objective(*given).loss({denoiser, data, tokens, generator}));
   };
   const Tensor loss = loss_now();
   if (!loss.defined()) skip("its loss is empty, so it trains nothing");
@@ -170,12 +199,13 @@ void finite_at_ends(const Subject& subject) {
   FunctionDenoiser denoiser(spy);
   const Condition tokens = condition(at::zeros({64, 1, 1}, at::TensorOptions(device)));
   Generator generator = Generator::for_rows(subject.options().seed, 0, 64);
-  const Visual made = given->sample(denoiser, layout, {tokens}, generator, {});
-  if (!made.x.isfinite().all().item<bool>()) fail("its result has NaN or infinity; look at its last step");
-  const Tensor loss = total(given->loss(denoiser, {modes::draw(layout, 64, 5, device), {}}, tokens, generator));
+  if (!sampled(*given, denoiser, layout, tokens, generator).isfinite().all().item<bool>())
+    fail("its result has NaN or infinity; look at its last step");
+  const Visual data{modes::draw(layout, 64, 5, device), {}};
+  const Tensor loss = total(objective(*given).loss({denoiser, data, tokens, generator}));
   if (loss.defined() && !std::isfinite(loss.item<double>())) fail("its loss is not finite");
   try {
-    if (Schedule(*given, layout, device).forward()) return;
+    if (Schedule(objective(*given), layout, device).forward()) return;
   } catch (const Skipped&) {
     return;  // which way its time runs cannot be told
   }
@@ -191,10 +221,12 @@ Behaviour sampler_behaviour(const Subject& subject) {
   const std::uint64_t seed = subject.options().seed;
   const at::Device device = subject.context().device;
   const Tensor full = normal({1, 1}, rows, seed, device), empty = normal({1, 1}, rows, seed + 1, device);
-  bool random = false;
+  bool random = false, trains = false;
   try {
-    random = subject.make<Sampler>()->order() > 0;  // a solver starts from noise
-  } catch (...) {                                   // a check will meet it again and report it
+    const auto given = subject.make<Sampler>();
+    random = given->order() > 0;  // a solver starts from noise
+    trains = dynamic_cast<Objective*>(given.get()) != nullptr;
+  } catch (...) {  // a check will meet it again and report it
   }
   Call sample{.name = "sample", .names = {"condition", "empty condition"}, .inputs = {full, empty}};
   sample.outputs = {{"x", {layout.tokens, layout.width}}};
@@ -202,13 +234,20 @@ Behaviour sampler_behaviour(const Subject& subject) {
   sample.tolerance = 1e-4;
   sample.run = [layout](Component& component, const Tensors& inputs, Generator& generator) {
     FunctionDenoiser denoiser(smooth);
-    return Tensors{
-        sampler(component).sample(denoiser, layout, {condition(inputs[0]), condition(inputs[1])}, generator, {}).x};
+    Guided guidance;
+    const Tensor both = at::cat({inputs[0], inputs[1]});
+    const Tensor given = both.clone();
+    const Tensor made = sampled(sampler(component), denoiser, layout, condition(given), generator, 2, &guidance);
+    if (!given.equal(both)) inputs[0].copy_(given.slice(0, 0, inputs[0].size(0)));  // let `inputs_unaltered` see it
+    return Tensors{made};
   };
   behaviour.calls.push_back(sample);
+  if (!trains) return behaviour;
   const auto losses = [](Component& component, const Tensors& inputs, Generator& generator) {
     FunctionDenoiser denoiser(smooth);
-    return sampler(component).loss(denoiser, {inputs[0], {}}, condition(inputs[1]), generator);
+    const Visual target{inputs[0], {}};
+    const Condition tokens(nullptr, inputs[1]);
+    return objective(sampler(component)).loss({denoiser, target, tokens, generator});
   };
   Call& loss = behaviour.loss;
   loss = {.name = "loss", .names = {"target", "condition"}};
@@ -222,8 +261,6 @@ Behaviour sampler_behaviour(const Subject& subject) {
   behaviour.declares = [&subject, losses, inputs = loss.inputs](Component& component) {
     Generator generator = Generator::for_rows(1, 0, rows);
     check_losses(subject, losses(component, inputs, generator));
-    const double dropout = sampler(component).condition_dropout();
-    if (!(dropout >= 0 && dropout <= 1)) fail("`condition_dropout()` is {}, which is no share", dropout);
   };
   return behaviour;
 }

@@ -19,14 +19,16 @@ Tensor column(const Tensor& values) { return values.view({-1, 1, 1}); }
 struct Seen {
   Tensor x, time;
 };
-Seen first_input(Sampler& sampler, const Tensor& data) {
+Seen first_input(Objective& sampler, const Tensor& data) {
   Seen seen;
   FunctionDenoiser denoiser([&](const Tensor& x, const Tensor& time, const Condition&) {
     if (!seen.x.defined()) seen = {x.to(at::kDouble), time.to(at::kDouble)};
     return at::zeros_like(x);
   });
   Generator generator = Generator::for_rows(3, 0, data.size(0));
-  sampler.loss(denoiser, {data, {}}, {}, generator);
+  const Visual target{data, {}};
+  const Condition nothing;
+  sampler.loss({denoiser, target, nothing, generator});
   if (!seen.x.defined()) skip("its loss asks the denoiser for nothing");
   if (seen.x.sizes() != data.sizes()) skip("its loss gives the denoiser another shape than that of the data");
   return seen;
@@ -74,7 +76,7 @@ Tensor modes::draw(const Layout& layout, std::int64_t rows, std::uint64_t seed, 
   return mean + centre * sides + deviation * normal({layout.tokens, layout.width}, rows, seed + 1, device);
 }
 
-Schedule::Schedule(Sampler& sampler, const Layout& layout, at::Device device) {
+Schedule::Schedule(Objective& sampler, const Layout& layout, at::Device device) {
   constexpr std::int64_t draws = 4096;
   const at::NoGradGuard no_gradient;
   const Tensor nothing = at::zeros({draws, layout.tokens, layout.width}, at::TensorOptions(device).dtype(at::kFloat));
@@ -123,7 +125,7 @@ Tensor Schedule::share_below(const Tensor& x, const Mixture& mixture) {
   return 0.5 * (normal_share((away - centre) / spread) + normal_share((away + centre) / spread));
 }
 
-Oracle::Oracle(Sampler& sampler, const Layout& layout, at::Device device) : schedule_(sampler, layout, device) {
+Oracle::Oracle(Objective& sampler, const Layout& layout, at::Device device) : schedule_(sampler, layout, device) {
   double least = std::numeric_limits<double>::infinity();
   for (const Parametrisation& each : parametrisations) {
     const double loss = Oracle::loss(
@@ -138,13 +140,15 @@ Oracle::Oracle(Sampler& sampler, const Layout& layout, at::Device device) : sche
 
 Tensor Oracle::predict(const Tensor& x, const Tensor& time) const { return predicted(schedule_, *chosen_, x, time); }
 
-double Oracle::loss(Sampler& sampler, const Layout& layout, at::Device device,
+double Oracle::loss(Objective& sampler, const Layout& layout, at::Device device,
                     const FunctionDenoiser::Predict& predict) {
   constexpr std::int64_t rows = 512;
   const at::NoGradGuard no_gradient;
   FunctionDenoiser denoiser(predict);
   Generator generator = Generator::for_rows(11, 0, rows);
-  const Tensor value = total(sampler.loss(denoiser, {modes::draw(layout, rows, 5, device), {}}, {}, generator));
+  const Visual target{modes::draw(layout, rows, 5, device), {}};
+  const Condition nothing;
+  const Tensor value = total(sampler.loss({denoiser, target, nothing, generator}));
   if (!value.defined()) skip("its loss is empty");
   return value.item<double>();
 }

@@ -25,7 +25,7 @@ class Schedule {
  public:
   /// Learns it from the inputs that `loss` gives a denoiser for known data. Throws Skipped if it follows none of the
   /// known rules (noise = 1 - signal, noise = sqrt(1 - signal^2), or neither data nor noise).
-  Schedule(Sampler& sampler, const Layout& layout, at::Device device);
+  Schedule(Objective& sampler, const Layout& layout, at::Device device);
 
   Mixture at(const Tensor& time) const;
 
@@ -51,14 +51,14 @@ struct Parametrisation {
 class Oracle {
  public:
   /// Takes the parametrisation with which the sampler's loss is lowest.
-  Oracle(Sampler& sampler, const Layout& layout, at::Device device);
+  Oracle(Objective& sampler, const Layout& layout, at::Device device);
 
   const Schedule& schedule() const { return schedule_; }
   const char* parametrisation() const { return chosen_->name; }
   Tensor predict(const Tensor& x, const Tensor& time) const;
 
   /// The sampler's loss of a denoiser, the same draws every time.
-  static double loss(Sampler& sampler, const Layout& layout, at::Device device,
+  static double loss(Objective& sampler, const Layout& layout, at::Device device,
                      const FunctionDenoiser::Predict& predict);
 
  private:

@@ -73,6 +73,27 @@ Tensor KnowingModel::classify(const Tensor& images, const std::vector<std::strin
   return scores;
 }
 
+std::vector<Reply> KnowingModel::respond(std::span<const Request> requests, const Events& events) {
+  std::vector<Reply> replies;
+  for (const Request& request : requests) {
+    std::string text;
+    for (const Message& message : request.messages) {
+      for (const Part& part : message.content) text = part.type == Part::Type::text ? part.text : text;
+    }
+    Reply reply{.message = {Role::assistant, {}}};
+    if (request.want == Want::image) {
+      reply.images = {generate({text}, {request.seed}, {})[0]};
+      reply.message.content = {image_part(std::ssize(request.images))};
+    } else {
+      if (request.images.empty()) fail("it asks a question about no picture");
+      reply.message.content = {text_part(answer(request.images.front().unsqueeze(0), {text}).front())};
+    }
+    if (events.finished) events.finished(replies.size(), reply);
+    replies.push_back(std::move(reply));
+  }
+  return replies;
+}
+
 std::vector<std::string> KnowingModel::answer(const Tensor& images, const std::vector<std::string>& questions) {
   use(Ability::answer);
   std::vector<std::string> answers;

@@ -44,6 +44,8 @@ class KnowingModel : public Model {
 
   std::string missing_for(Ability) const override { return {}; }
   Tensor classify(const Tensor& images, const std::vector<std::string>& captions) override;
+  /// One turn each: a question about the first picture, or a prompt.
+  std::vector<Reply> respond(std::span<const Request> requests, const Events& events) override;
   std::vector<std::string> answer(const Tensor& images, const std::vector<std::string>& questions) override;
   Tensor generate(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>& seeds,
                   const std::function<void(std::int64_t done, std::int64_t total)>& report) override;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -12,6 +13,7 @@
 #include "blip3u/denoiser.h"
 #include "blip3u/encoder.h"
 #include "blip3u/error.h"
+#include "blip3u/guidance.h"
 #include "blip3u/random.h"
 #include "blip3u/sampler.h"
 #include "blip3u/task.h"
@@ -43,7 +45,9 @@ ParameterValue read_value(const ParameterSpec& spec, const Setting& setting) {
     case ParameterType::integer: fits = read_number(text, value.emplace<std::int64_t>()); break;
     case ParameterType::number: fits = read_number(text, value.emplace<double>()); break;
     case ParameterType::text: value = text; break;
-    case ParameterType::texts: {
+    case ParameterType::path: value = text.empty() ? text : std::filesystem::absolute(text).string(); break;
+    case ParameterType::texts:
+    case ParameterType::numbers: {
       ParameterSpec list = spec;  // the core reads a list's default from text
       list.default_text = text.c_str();
       value = default_value(list);
@@ -98,6 +102,12 @@ std::vector<Wiring> candidate_wirings(Kind kind) {
       wiring.features = layout;
       wiring.backbone_width = kind == Kind::backbone || kind == Kind::encoder ? 0 : backbone_width;
       wirings.push_back(std::move(wiring));
+    }
+  }
+  if (kind == Kind::sampler) {  // which may solve what another one trains
+    for (const char* objective : {"velocity/linear", "data/linear", "noise/cosine", "v/cosine"}) {
+      wirings.push_back(wirings.front());
+      wirings.back().objective = objective;
     }
   }
   return wirings;
@@ -220,6 +230,8 @@ std::unique_ptr<Component> Subject::make_any(const Build& build) const {
     case Kind::tokenizer: return make<Tokenizer>(build);
     case Kind::dataset: return make<Dataset>(build);
     case Kind::task: return make<Task>(build);
+    case Kind::guidance: return make<Guidance>(build);
+    case Kind::objective: return nullptr;
   }
   return nullptr;
 }

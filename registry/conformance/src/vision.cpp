@@ -127,11 +127,12 @@ Behaviour decoder_behaviour(const Subject& subject) {
   decode.draws = Draws::perhaps;
   decode.tolerance = 1e-4;  // a decoder may take many steps
   decode.run = [layout](Component& component, const Tensors& inputs, Generator& generator) {
-    return Tensors{decoder(component).decode(as_visual(layout, inputs[0]), generator)};
+    const Visual visual = as_visual(layout, inputs[0]);
+    return Tensors{decoder(component).decode({.visual = visual, .noise = generator})};
   };
   behaviour.calls.push_back(decode);
   const auto losses = [layout](Component& component, const Tensors& inputs, Generator& generator) {
-    return decoder(component).loss(as_visual(layout, inputs[0]), inputs[1], generator);
+    return decoder(component).loss({as_visual(layout, inputs[0]), inputs[1], generator});
   };
   behaviour.loss = loss_call(subject, {name, "images"}, {tokens, images(rows, context, seed + 1)}, losses);
   behaviour.declares = [&subject, losses, inputs = behaviour.loss.inputs](Component& component) {

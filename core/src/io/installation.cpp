@@ -1,0 +1,9 @@
+#include "io/installation.h"
+
+namespace blip3u {
+
+std::filesystem::path installation() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
+}
+
+}  // namespace blip3u

@@ -1,0 +1,378 @@
+#include "model/responder.h"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "blip3u/error.h"
+#include "blip3u/image.h"
+#include "blip3u/utf8.h"
+#include "io/interrupt.h"
+#include "model/choose_words.h"
+#include "model/contexts.h"
+#include "model/reader.h"
+
+namespace blip3u {
+
+namespace {
+
+/// The bytes of `text` up to the last whole character.
+std::size_t whole_characters(const std::string& text) {
+  std::size_t first = text.size();
+  while (first > 0 && !begins_character(text[first - 1])) --first;
+  if (first == 0) return 0;
+  const std::string last = text.substr(first - 1);
+  return first_not_utf8(last) == std::string::npos ? text.size() : first - 1;
+}
+
+/// One request and what there is of its reply.
+struct Turn {
+  const Request* request = nullptr;
+  std::size_t index = 0;
+  std::int64_t first_image = 0;  // of its pictures among those of the batch
+  Generator words;
+  Reply reply{{Role::assistant, {}}, {}, Reply::End::stop};
+  std::vector<std::int64_t> ids;  // of the text being written
+  std::string text;               // of those ids
+  std::size_t told = 0;           // bytes of it
+  std::int64_t tokens = 0;        // of the whole reply
+  bool done = false;
+
+  /// The conversation so far, and a picture to be made next.
+  std::vector<Message> before_picture() const {
+    std::vector<Message> messages = request->messages;
+    if (messages.empty() || messages.back().role != Role::assistant) messages.push_back({Role::assistant, {}});
+    auto& content = messages.back().content;
+    content.insert(content.end(), reply.message.content.begin(), reply.message.content.end());
+    content.push_back(image_part(static_cast<std::int64_t>(request->images.size() + reply.images.size()), 1));
+    return messages;
+  }
+};
+
+/// Turns that go on in step: their session, and the state that their last tokens left.
+struct Group {
+  std::vector<Turn*> turns;
+  std::unique_ptr<Session> session;
+  Tensor state;  // [B,C]
+  bool draws = false;
+};
+
+class Responder {
+ public:
+  Responder(Pipeline& pipeline, std::span<const Request> requests, const Events& events)
+      : pipeline_(pipeline), events_(events), announcement_(pipeline.tokenizer().id_of("image")) {
+    for (const Request& request : requests) add(request);
+  }
+
+  std::vector<Reply> run() {
+    see(images_);
+    begin(Want::text);
+    begin(Want::any);
+    begin(Want::image);
+    while (!groups_.empty()) {
+      Group group = std::move(groups_.front());
+      groups_.pop_front();
+      group.draws ? draw(std::move(group)) : write(std::move(group));
+    }
+    std::vector<Reply> replies;
+    for (Turn& turn : turns_) replies.push_back(std::move(turn.reply));
+    return replies;
+  }
+
+ private:
+  void add(const Request& request) {
+    const auto refuse = [&](const std::string& problem) {
+      return Error(Fault::usage, fmt::format("request {}: {}", turns_.size() + 1, problem));
+    };
+    if (const std::string problem = problem_of(request.text); !problem.empty()) throw refuse(problem);
+    if (request.messages.empty()) throw refuse("it has no messages");
+    if (request.want == Want::any && announcement_ < 0) {
+      throw refuse("the tokenizer announces no pictures, so the model cannot choose; ask for text or for a picture");
+    }
+    for (const Message& message : request.messages) {
+      for (const Part& part : message.content) {
+        if (part.type != Part::Type::image) continue;
+        if (part.image >= 0 && part.image < std::ssize(request.images)) continue;
+        throw refuse(fmt::format("a part names image {}, but there are {}", part.image, request.images.size()));
+      }
+    }
+    Turn turn{.request = &request, .index = turns_.size(), .words = Generator({derive_seed(request.seed, "words")})};
+    turn.first_image = std::ssize(images_);
+    for (const Tensor& image : request.images) images_.push_back(image);
+    turns_.push_back(std::move(turn));
+  }
+
+  /// Shows pictures to the encoder, each once; returns the place of the first among all that were seen.
+  std::int64_t see(const std::vector<Tensor>& images) {
+    if (images.empty()) return seen_count_;
+    const std::int64_t side = pipeline_.recipe().wiring.image_size;
+    std::vector<Tensor> prepared;
+    prepared.reserve(images.size());
+    for (const Tensor& image : images) {
+      const bool fits = image.size(1) == side && image.size(2) == side;
+      prepared.push_back(fits ? image : resize_image(image, side));
+    }
+    Visual visual = pipeline_.encoder().encode(at::stack(prepared).to(pipeline_.device()));
+    if (seen_.empty()) {
+      seen_.push_back(std::move(visual));
+    } else {
+      for (auto member : {&Visual::x, &Visual::codes, &Visual::valid}) {
+        Tensor& known = seen_.front().*member;
+        if (known.defined()) known = at::cat({known, visual.*member});
+      }
+    }
+    return std::exchange(seen_count_, seen_count_ + std::ssize(images));
+  }
+
+  std::vector<Span> spans_of(const Turn& turn, const std::vector<Message>& messages, bool open_reply) const {
+    std::vector<Span> spans = pipeline_.tokenizer().render(messages, open_reply);
+    for (Span& span : spans) {
+      if (span.image >= 0) span.image = place_of(turn, span.image);
+    }
+    return spans;
+  }
+
+  /// Where a picture that a turn names lies among all that were seen.
+  std::int64_t place_of(const Turn& turn, std::int64_t image) const {
+    const auto brought = std::ssize(turn.request->images);
+    if (image < brought) return turn.first_image + image;
+    const auto made = made_places_.find({turn.index, image - brought});
+    return made == made_places_.end() ? image : made->second;  // that which is about to be made is not read
+  }
+
+  void begin(Want want) {
+    Group group;
+    std::vector<std::vector<Span>> rows;
+    for (Turn& turn : turns_) {
+      if (turn.request->want != want) continue;
+      group.turns.push_back(&turn);
+      rows.push_back(want == Want::image ? before_picture(turn, turn.before_picture())
+                                         : spans_of(turn, turn.request->messages, /*open_reply=*/true));
+    }
+    if (rows.empty()) return;
+    group.draws = want == Want::image;
+    group.session = pipeline_.backbone().begin(std::ssize(rows));
+    group.state = read(*group.session, rows, {});
+    groups_.push_back(std::move(group));
+  }
+
+  std::vector<Span> before_picture(const Turn& turn, const std::vector<Message>& messages) const {
+    return cut_at_made_pictures(spans_of(turn, messages, /*open_reply=*/true)).front();
+  }
+
+  Tensor read(Session& session, const std::vector<std::vector<Span>>& rows, const Tensor& before) {
+    return read_spans(pipeline_.backbone(), pipeline_.device(), session, rows, seen_, before, Purpose::context).state;
+  }
+
+  bool cancelled(const Turn& turn) const { return events_.cancelled && events_.cancelled(turn.index); }
+
+  // ---- words ----------------------------------------------------------------------------------------------------
+
+  void write(Group group) {
+    while (!group.turns.empty()) {
+      stop_if_interrupted();
+      Tensor logits = pipeline_.backbone().logits(group.state.unsqueeze(1)).select(1, 0);
+      std::vector<std::int64_t> next, going, drawing;
+      for (std::size_t i = 0; i < group.turns.size(); ++i) {
+        Turn& turn = *group.turns[i];
+        const auto row = static_cast<std::int64_t>(i);
+        const std::int64_t id = next_word(turn, logits[row]);
+        if (turn.done) continue;
+        (id == announcement_ ? drawing : going).push_back(row);
+        next.push_back(id);
+      }
+      if (!drawing.empty()) {
+        Group draws = part_of(group, drawing);
+        draws.state = append(draws, std::vector<std::int64_t>(drawing.size(), announcement_));
+        draws.draws = true;
+        groups_.push_back(std::move(draws));
+      }
+      std::erase(next, announcement_);
+      if (going.size() < group.turns.size()) group = part_of(group, going);
+      if (!going.empty()) group.state = append(group, next);
+    }
+  }
+
+  Tensor append(Group& group, const std::vector<std::int64_t>& ids) {
+    const Tensor tokens = at::tensor(ids, at::kLong).to(pipeline_.device()).unsqueeze(1);
+    return group.session->append({.embeds = pipeline_.backbone().embed(tokens)}).select(1, 0);
+  }
+
+  static Group part_of(const Group& group, const std::vector<std::int64_t>& rows) {
+    Group part;
+    if (rows.empty()) return part;
+    const Tensor index = at::tensor(rows, at::kLong);
+    for (const std::int64_t row : rows) part.turns.push_back(group.turns[static_cast<std::size_t>(row)]);
+    part.session = group.session->rows(index);
+    part.state = group.state.index_select(0, index.to(group.state.device()));
+    return part;
+  }
+
+  /// Chooses the next word and takes it into the reply; ends the turn where that is the end.
+  std::int64_t next_word(Turn& turn, const Tensor& logits) {
+    if (cancelled(turn)) return finish(turn, Reply::End::cancelled);
+    if (turn.tokens >= turn.request->text.longest) return finish(turn, Reply::End::limit);
+    const bool may_draw = turn.request->want == Want::any && std::ssize(turn.reply.images) < turn.request->image.most;
+    Tensor possible = logits;
+    if (announcement_ >= 0 && !may_draw) {
+      possible = logits.clone();
+      possible[announcement_] = -std::numeric_limits<float>::infinity();
+    }
+    const double uniform = turn.words.uniform({1}, at::kCPU).item<double>();
+    const std::int64_t id = choose_word(possible, turn.request->text, uniform);
+    ++turn.tokens;
+    const auto stops = pipeline_.tokenizer().stops();
+    if (std::ranges::find(stops, id) != stops.end()) return finish(turn, Reply::End::stop);
+    if (id == announcement_) {
+      close_text(turn);
+      return id;
+    }
+    turn.ids.push_back(id);
+    turn.text = pipeline_.tokenizer().decode(turn.ids);
+    for (const std::string& stop : turn.request->text.stops) {
+      const auto found = turn.text.find(stop);
+      if (found == std::string::npos) continue;
+      turn.text.resize(found);
+      return finish(turn, Reply::End::stop);
+    }
+    tell(turn, whole_characters(turn.text));
+    return id;
+  }
+
+  void tell(Turn& turn, std::size_t until) {
+    if (until <= turn.told) return;
+    if (events_.text) events_.text(turn.index, std::string_view(turn.text).substr(turn.told, until - turn.told));
+    turn.told = until;
+  }
+
+  void close_text(Turn& turn) {
+    tell(turn, turn.text.size());
+    if (!turn.text.empty()) turn.reply.message.content.push_back(text_part(turn.text));
+    turn.ids.clear();
+    turn.text.clear();
+    turn.told = 0;
+  }
+
+  std::int64_t finish(Turn& turn, Reply::End end) {
+    close_text(turn);
+    turn.reply.end = end;
+    turn.done = true;
+    if (events_.finished) events_.finished(turn.index, turn.reply);
+    return -1;
+  }
+
+  // ---- pictures -------------------------------------------------------------------------------------------------
+
+  void draw(Group group) {
+    std::vector<std::vector<std::vector<Span>>> rows;  // of each context
+    const std::vector<Context> contexts = pipeline_.contexts();
+    for (const Context context : contexts) {
+      rows.emplace_back();
+      for (const Turn* turn : group.turns) {
+        rows.back().push_back(
+            before_picture(*turn, in_context(turn->before_picture(), context, turn->request->image.negative)));
+      }
+    }
+    std::unique_ptr<Session> all;  // contexts one after another, if there are several
+    if (contexts.size() > 1) {
+      std::vector<std::vector<Span>> together;
+      for (auto& each : rows) together.insert(together.end(), each.begin(), each.end());
+      all = pipeline_.backbone().begin(std::ssize(together));
+      read(*all, together, {});
+    }
+    std::vector<std::uint64_t> seeds;
+    for (const Turn* turn : group.turns) {
+      const auto number = static_cast<std::uint64_t>(turn->reply.images.size());
+      seeds.push_back(number == 0 ? turn->request->seed : derive_seed(turn->request->seed, number));
+    }
+    Tensor images;
+    try {
+      const Watch watch = [&](const Step& step) { return watch_step(group, step); };
+      const Visual made = pipeline_.paint(all ? *all : *group.session, contexts, seeds, watch);
+      images = pipeline_.decode(made, seeds, watch);
+    } catch (const Cancelled&) {
+      stop_if_interrupted();
+      for (Turn* turn : group.turns) finish(*turn, Reply::End::cancelled);
+      return;
+    }
+    const std::int64_t first = see(images.unbind());
+    for (std::size_t i = 0; i < group.turns.size(); ++i) {
+      Turn& turn = *group.turns[i];
+      made_places_[{turn.index, std::ssize(turn.reply.images)}] = first + static_cast<std::int64_t>(i);
+      turn.reply.message.content.push_back(
+          image_part(std::ssize(turn.request->images) + std::ssize(turn.reply.images)));
+      turn.reply.images.push_back(images[static_cast<std::int64_t>(i)]);
+    }
+    go_on(std::move(group));
+  }
+
+  bool watch_step(const Group& group, const Step& step) {
+    if (interrupted()) return false;
+    if (std::ranges::all_of(group.turns, [&](const Turn* turn) { return cancelled(*turn); })) return false;
+    if (!events_.preview || step.guess == nullptr) return true;
+    const auto due = [&](const Turn* turn) {
+      const std::int64_t every = turn->request->image.preview;
+      return every > 0 && step.done % every == 0 && step.done < step.total;
+    };
+    if (std::ranges::none_of(group.turns, due)) return true;
+    const std::vector<std::uint64_t> seeds(group.turns.size(), 0);
+    const Tensor images = pipeline_.decode(pipeline_.unscaled(*step.guess), seeds, {});
+    for (std::size_t i = 0; i < group.turns.size(); ++i) {
+      if (!due(group.turns[i])) continue;
+      events_.preview(group.turns[i]->index, step.done, step.total, images[static_cast<std::int64_t>(i)]);
+    }
+    return true;
+  }
+
+  /// Lets turns whose reply goes on read what they made, and ends the others.
+  void go_on(Group group) {
+    std::vector<std::int64_t> going;
+    for (std::size_t i = 0; i < group.turns.size(); ++i) {
+      Turn& turn = *group.turns[i];
+      if (cancelled(turn)) {
+        finish(turn, Reply::End::cancelled);
+      } else if (turn.request->want == Want::image) {
+        finish(turn, Reply::End::stop);
+      } else {
+        going.push_back(static_cast<std::int64_t>(i));
+      }
+    }
+    if (going.empty()) return;
+    if (going.size() < group.turns.size()) group = part_of(group, going);
+    std::vector<std::vector<Span>> rows;
+    for (const Turn* turn : group.turns) {
+      const std::int64_t last = std::ssize(turn->request->images) + std::ssize(turn->reply.images) - 1;
+      rows.push_back({{{}, place_of(*turn, last), 0}});
+    }
+    group.state = read(*group.session, rows, group.state);
+    group.draws = false;
+    groups_.push_back(std::move(group));
+  }
+
+  Pipeline& pipeline_;
+  const Events& events_;
+  const std::int64_t announcement_;
+  std::deque<Turn> turns_;
+  std::deque<Group> groups_;
+  std::vector<Tensor> images_;  // that the requests bring
+  SeenPictures seen_;
+  std::int64_t seen_count_ = 0;
+  std::map<std::pair<std::size_t, std::int64_t>, std::int64_t> made_places_;  // of picture n of a reply, once seen
+};
+
+}  // namespace
+
+std::vector<Reply> respond(Pipeline& pipeline, std::span<const Request> requests, const Events& events) {
+  const at::NoGradGuard no_grad;
+  return Responder(pipeline, requests, events).run();
+}
+
+}  // namespace blip3u
