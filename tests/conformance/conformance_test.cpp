@@ -78,6 +78,21 @@ TEST_P(Shipped, Conforms) {
 
 INSTANTIATE_TEST_SUITE_P(Plugins, Shipped, ::testing::ValuesIn(shipped()), [](const auto& info) { return info.param; });
 
+/// A shipped library, and a setting of it that is not the default.
+class ShippedOtherwise : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(ShippedOtherwise, Conforms) {
+  for (const Check& check : verify_shipped(GetParam().first, {.settings = {GetParam().second}})) {
+    EXPECT_NE(check.outcome, Outcome::failed) << check.component << ": " << check.name << ": " << check.detail;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Plugins, ShippedOtherwise,
+                         ::testing::Values(std::pair{"gpt", "gpt.experts=2"},
+                                           std::pair{"flow_matching", "flow_matching.prediction=data"},
+                                           std::pair{"cfg", "cfg.scale=1"}, std::pair{"edit", "edit.text_scale=1"}),
+                         [](const auto& info) { return info.param.first; });
+
 const Check& find(const std::vector<Check>& checks, const std::string& name) {
   const auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& check) { return check.name == name; });
   if (found == checks.end()) throw Error("there is no check " + name);
