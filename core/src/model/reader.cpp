@@ -1,7 +1,6 @@
 #include "model/reader.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include <fmt/format.h>
 

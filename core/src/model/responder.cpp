@@ -159,8 +159,10 @@ class Responder {
     }
     if (rows.empty()) return;
     group.draws = want == Want::image;
-    group.session = pipeline_.backbone().begin(std::ssize(rows));
-    group.state = read(*group.session, rows, {});
+    if (!group.draws || pipeline_.contexts().size() == 1) {  // else `draw` reads all contexts at once
+      group.session = pipeline_.backbone().begin(std::ssize(rows));
+      group.state = read(*group.session, rows, {});
+    }
     groups_.push_back(std::move(group));
   }
 
