@@ -2,8 +2,8 @@
 
 #include "eval/report.h"
 #include "program.h"
-#include "training/run_directory.h"
-#include "training/runner.h"
+#include "running/run_directory.h"
+#include "running/runner.h"
 
 namespace blip3u {
 
@@ -11,6 +11,7 @@ void add_evaluate(CLI::App& app, Program& program) {
   struct Options {
     std::string task;
     std::filesystem::path run;
+    bool stored = false;
   };
   const auto options = std::make_shared<Options>();
   CLI::App* const verb = app.add_subcommand("evaluate", "Score a trained run on one task");
@@ -20,13 +21,16 @@ void add_evaluate(CLI::App& app, Program& program) {
   verb->add_option("--checkpoint", options->run, "Run directory with the trained weights")
       ->type_name("DIR")
       ->required();
+  verb->add_flag("--stored", options->stored, "Score the replies of the last time again, without asking the model");
   verb->footer("Prints the scores with their 95 % intervals, and adds them to the run directory.");
   verb->callback([options, &program] {
     program.action = [options, &program] {
       Registry registry = open_registry(program);
-      evaluate_run(
-          options->run, options->task, registry,
-          {.directory = {}, .arguments = program.arguments, .evaluate = true, .write_report = eval::write_report});
+      evaluate_run(options->run, options->task, registry,
+                   {.directory = {},
+                    .arguments = program.arguments,
+                    .stored_replies = options->stored,
+                    .write_report = eval::write_report});
       print_scores(options->run, options->task);
       return 0;
     };

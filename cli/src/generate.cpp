@@ -10,8 +10,8 @@
 #include "blip3u/image.h"
 #include "io/interrupt.h"
 #include "io/progress.h"
-#include "pipeline/open_run.h"
 #include "program.h"
+#include "running/open_run.h"
 
 namespace blip3u {
 namespace {
@@ -49,23 +49,28 @@ int generate(const Options& options, const Program& program) {
   if (options.steps) overrides.push_back(fmt::format("pipeline.sampler.steps={}", *options.steps));
   if (options.guidance) overrides.push_back(fmt::format("pipeline.guidance.scale={}", *options.guidance));
   Registry registry = open_registry(program);
-  const OpenedRun run = open_run(choose_run(options.run), registry, overrides);
+  const OpenedRun run = open_run(choose_run(options.run), registry, overrides, Model::Ability::generate);
 
-  const std::vector<std::string> prompts(options.images, options.prompt);
-  std::vector<std::uint64_t> seeds;
-  for (std::int64_t i = 0; i < options.images; ++i) seeds.push_back(options.seed + i);
+  std::vector<Request> requests;
+  for (std::int64_t i = 0; i < options.images; ++i) {
+    requests.push_back({.messages = {{Role::user, {text_part(options.prompt)}}},
+                        .want = Want::image,
+                        .seed = options.seed + static_cast<std::uint64_t>(i)});
+  }
   std::optional<ProgressBar> progress;
   if (options.images > 1) progress.emplace("images", options.images);
-  const Tensor images = run.model->generate(prompts, seeds, [&](std::int64_t done, std::int64_t) {
+  std::int64_t done = 0;
+  Events events;
+  events.finished = [&](std::size_t request, const Reply& reply) {
     stop_if_interrupted();
-    if (progress) progress->update(done);
-  });
-  if (progress) progress->finish();
-  for (std::int64_t i = 0; i < options.images; ++i) {
-    const auto file = numbered(options.output, i, options.images);
-    write_png(file, images.select(0, i));
+    if (reply.images.empty()) return;
+    const auto file = numbered(options.output, static_cast<std::int64_t>(request), options.images);
+    write_png(file, reply.images.front());
     fmt::print("{}\n", file.string());
-  }
+    if (progress) progress->update(++done);
+  };
+  run.model->respond(requests, events);
+  if (progress) progress->finish();
   return 0;
 }
 

@@ -6,8 +6,8 @@
 
 #include "blip3u/error.h"
 #include "blip3u/image.h"
-#include "pipeline/open_run.h"
 #include "program.h"
+#include "running/open_run.h"
 
 namespace blip3u {
 namespace {
@@ -56,10 +56,14 @@ void add_infer(CLI::App& app, Program& program) {
       }
       const Tensor image = read_image(options->input);
       Registry registry = open_registry(program);
-      OpenedRun run = open_run(choose_run(options->run), registry, {});
+      OpenedRun run =
+          open_run(choose_run(options->run), registry, {}, asks ? Model::Ability::answer : Model::Ability::classify);
       const Tensor images = resize_image(image, run.recipe.wiring.image_size).unsqueeze(0);
       if (asks) {
-        fmt::print("{}\n", run.model->answer(images, {options->question}).at(0));
+        const Request request{.messages = {{Role::user, {image_part(0), text_part(options->question)}}},
+                              .images = {images[0]}};
+        const Reply reply = run.model->respond({&request, 1}, {}).front();
+        for (const Part& part : reply.message.content) fmt::print("{}\n", part.text);
       } else {
         print_classes(run, images);
       }

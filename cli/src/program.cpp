@@ -9,7 +9,7 @@
 #include "eval/records.h"
 #include "io/say.h"
 #include "recipe/recipe.h"
-#include "training/run_directory.h"
+#include "running/run_directory.h"
 
 namespace blip3u {
 

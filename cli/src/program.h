@@ -9,7 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "registry/registry.h"
-#include "training/runner.h"
+#include "running/runner.h"
 
 namespace blip3u {
 

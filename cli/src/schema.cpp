@@ -65,6 +65,10 @@ Json component_schema(const ComponentDescriptor& component) {
     result["properties"]["weights"] = map_schema(weights_schema());
     result["properties"]["weights"]["description"] = "folder that its weights come from, instead of being drawn";
   }
+  if (component.kind == Kind::dataset) {
+    result["properties"].update(map_schema(data_schema())["properties"]);
+    result["properties"].update(map_schema(source_schema())["properties"]);
+  }
   if (component.losses.empty()) return result;
   Json weights = map_schema({});
   weights["description"] = "factors of the terms of its loss";
@@ -141,8 +145,16 @@ Json list_schema(Json items, const char* description) {
 
 Json stage() {
   Json result = map_schema(stage_schema());
+  result["properties"]["train"]["items"]["pattern"] = "^(encoder|backbone|denoiser|decoder)(:.+)?$";
   result["required"] = required_keys(stage_schema());
   return result;
+}
+
+/// One data set with the recipe's own keys among its parameters, or a list of them.
+Json data(const Json& dataset) {
+  Json several = map_schema(data_schema());
+  several["properties"]["sources"] = {{"type", "array"}, {"items", dataset}, {"minItems", 1}};
+  return {{"if", {{"required", {"sources"}}}}, {"then", several}, {"else", dataset}};
 }
 
 Json recipe(Registry& registry) {
@@ -151,7 +163,7 @@ Json recipe(Registry& registry) {
   result.update(map_schema(recipe_schema()));
   Json& keys = result["properties"];
   keys["base"] = {{"type", "string"}, {"description", "path of one other recipe, relative to this file, to change"}};
-  keys["data"] = described(definitions.component(Kind::dataset), "the data set");
+  keys["data"] = described(data(definitions.component(Kind::dataset)), "the data set, or several");
   keys["tokenizer"] = described(definitions.component(Kind::tokenizer), "what turns text into numbers");
   keys["pipeline"] = described(map_schema({}), "the parts of the model; null takes one out");
   Json whole_parts;
@@ -170,7 +182,7 @@ Json recipe(Registry& registry) {
   result["if"] = {{"required", {"base"}}};
   result["else"] = {{"required", required},
                     {"properties",
-                     {{"data", Definitions::whole(Kind::dataset)},
+                     {{"data", data(Definitions::whole(Kind::dataset))},
                       {"tokenizer", Definitions::whole(Kind::tokenizer)},
                       {"pipeline", {{"properties", whole_parts}}}}}};
   result["$defs"] = definitions.take();

@@ -1,6 +1,4 @@
 // The out-of-line parts of the contracts: one home for their vtables, and what an absent capability says.
-#include <algorithm>
-
 #include "blip3u/backbone.h"
 #include "blip3u/dataset.h"
 #include "blip3u/decoder.h"
@@ -14,7 +12,6 @@
 #include "blip3u/sampler.h"
 #include "blip3u/task.h"
 #include "blip3u/tokenizer.h"
-#include "blip3u/utf8.h"
 
 namespace blip3u {
 
@@ -25,17 +22,11 @@ namespace {
 }
 }  // namespace
 
-bool is_text(const Example& example) {
-  const auto sound = [](const std::string& text) { return first_not_utf8(text) == std::string::npos; };
-  return sound(example.id) && sound(example.caption) &&
-         std::ranges::all_of(example.questions,
-                             [&](const Question& question) { return sound(question.text) && sound(question.answer); });
-}
-
 Error::~Error() = default;
 Cancelled::~Cancelled() = default;
 Component::~Component() = default;
 Encoder::~Encoder() = default;
+AnySize::~AnySize() = default;
 Session::~Session() = default;
 Joins::~Joins() = default;
 Backbone::~Backbone() = default;
@@ -50,7 +41,11 @@ Objective::~Objective() = default;
 Sampler::~Sampler() = default;
 Decoder::~Decoder() = default;
 Tokenizer::~Tokenizer() = default;
+LearnsVocabulary::~LearnsVocabulary() = default;
+Reader::~Reader() = default;
 Dataset::~Dataset() = default;
+Indexed::~Indexed() = default;
+Classes::~Classes() = default;
 Model::~Model() = default;
 Task::~Task() = default;
 Weights::~Weights() = default;

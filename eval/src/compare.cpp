@@ -15,7 +15,7 @@
 
 #include "blip3u/error.h"
 #include "eval/records.h"
-#include "training/run_directory.h"
+#include "running/run_directory.h"
 
 namespace blip3u::eval {
 
@@ -159,6 +159,12 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 
 std::string compare_runs(const std::vector<fs::path>& runs) {
   if (runs.empty()) throw Error(Fault::usage, "compare: name at least one run directory");
+  std::map<std::string, std::set<std::string>> tasks_of;  // by the name of a score
+  for (const auto& run : runs) {
+    for (const auto& task : read_task_records(run)) {
+      for (const auto& score : task.scores) tasks_of[score.name].insert(task.name);
+    }
+  }
   std::vector<Column> columns;
   std::vector<std::string> names, references;  // of scores, as they first appear
   for (const auto& run : runs) {
@@ -167,8 +173,10 @@ std::string compare_runs(const std::vector<fs::path>& runs) {
     for (const auto& task : read_task_records(run)) {
       for (const auto& score : task.scores) {
         auto& known = score.reference ? references : names;
-        if (std::ranges::find(known, score.name) == known.end()) known.push_back(score.name);
-        scores.emplace(score.name, score);
+        const bool shared = tasks_of[score.name].size() > 1;
+        const std::string name = shared ? fmt::format("{} ({})", score.name, task.name) : score.name;
+        if (std::ranges::find(known, name) == known.end()) known.push_back(name);
+        scores.emplace(name, score);
       }
     }
     auto column = std::ranges::find_if(columns, [&](const Column& known) {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
-#include "training/run_directory.h"
+#include "running/run_directory.h"
 
 namespace blip3u::eval {
 

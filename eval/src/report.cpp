@@ -17,7 +17,7 @@
 #include "io/files.h"
 #include "io/installation.h"
 #include "io/progress.h"
-#include "training/run_directory.h"
+#include "running/run_directory.h"
 
 namespace blip3u::eval {
 
@@ -105,8 +105,9 @@ json sheets_values(const RunDirectory& run, const std::vector<TaskRecord>& tasks
   for (const auto& task : tasks) {
     json pictures = json::array();
     for (const auto& picture : run.pictures(task.name)) {
-      pictures.push_back(
-          {{"label", picture.label}, {"good", picture.good}, {"png", html::base64(encode_png(picture.image))}});
+      pictures.push_back({{"label", picture.label},
+                          {"good", picture.good},
+                          {"png", html::base64(encode_png(from_bytes(picture.image)))}});
     }
     if (!pictures.empty()) sheets.push_back({{"task", task.name}, {"pictures", pictures}});
   }
@@ -152,7 +153,7 @@ json mistakes(const fs::path& file, const std::string& task) {
     at = end + 1;
     if (!item.is_object()) continue;
     ++all;
-    if (item.value("score", 1.0) != 0.0) continue;  // right, or scored by something that is not right or wrong
+    if (item.value("score", 1.0) != 0.0 || item.value("expected", "").empty()) continue;  // right, or nothing is right
     ++wrong;
     auto& confusion = confusions[{item.value("expected", ""), item.value("output", "")}];
     if (confusion.count++ == 0) confusion.example = item.value("id", "") + ": " + item.value("input", "");

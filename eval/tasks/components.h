@@ -1,4 +1,4 @@
-// The factories of the library `tasks`, one in each source file.
+// The factories of the library's tasks.
 #pragma once
 
 #include <memory>

@@ -5,24 +5,17 @@
 
 namespace {
 
-constexpr const char* scorers[] = {"shapes@1", "shapes@2"};
-constexpr blip3u::ParameterSpec scorer_parameter = blip3u::text(
-    "scorer", "shapes@2",
-    "how a picture is read: shapes@1 by fill ratio (always names a shape), shapes@2 by outline (may reject)", scorers);
-
 constexpr blip3u::ParameterSpec vqa_parameters[] = {
     blip3u::integer("questions", 0, 0, 1'000'000'000, "ask only the first so many test questions; 0: all"),
+    blip3u::integer("longest", 16, 1, 100'000, "tokens of an answer at most"),
 };
 constexpr blip3u::ParameterSpec reconstruction_parameters[] = {
-    scorer_parameter,
     blip3u::integer("images", 0, 0, 1'000'000'000, "use only the first so many test images; 0: all"),
     blip3u::integer("shown", 6, 0, 100, "so many images go into the grid of samples, each beside its original"),
 };
 constexpr blip3u::ParameterSpec generation_parameters[] = {
-    scorer_parameter,
-    blip3u::integer("images_seen", 400, 0, 1'000'000, "at least so many images of prompts that training saw, 0: none"),
-    blip3u::integer("images_held_out", 400, 0, 1'000'000, "at least so many images of held-out prompts, 0: none"),
-    blip3u::integer("shown", 6, 0, 100, "so many images of each prompt go into the grid of samples"),
+    blip3u::integer("prompts", 32, 1, 10'000, "so many distinct captions of test images"),
+    blip3u::integer("images", 4, 1, 1'000, "of each"),
 };
 
 constexpr blip3u::ComponentDescriptor components[] = {
@@ -37,13 +30,12 @@ constexpr blip3u::ComponentDescriptor components[] = {
      .create = blip3u::eval::create_classification},
     {.kind = blip3u::Kind::task,
      .name = "reconstruction",
-     .summary = "Test images through encoder and decoder, judged by colour and shape: the ceiling of generation.",
+     .summary = "Test images through encoder and decoder: how far their pixels are from what they were.",
      .parameters = reconstruction_parameters,
      .create = blip3u::eval::create_reconstruction},
     {.kind = blip3u::Kind::task,
      .name = "generation",
-     .summary = "Images made from the data set's prompts, judged by colour and shape where prompts name them, seen and "
-                "held-out prompts apart.",
+     .summary = "Images made from captions of test images, for people to look at, and how different those of one are.",
      .parameters = generation_parameters,
      .create = blip3u::eval::create_generation},
 };

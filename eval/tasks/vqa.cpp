@@ -4,19 +4,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "blip3u/error.h"
 #include "blip3u/plugin.h"
-#include "blip3u/random.h"
 #include "blip3u/task.h"
 #include "components.h"
-#include "eval/shapes.h"
 #include "eval/statistics.h"
-#include "shape_judge.h"
-#include "training/training_data.h"
+#include "samples.h"
 
 namespace blip3u::eval {
 
@@ -40,24 +40,33 @@ std::string plain(std::string_view answer) {
   return result;
 }
 
-/// The kind of a question, by its answer.
-std::string kind_of(const std::string& answer) {
-  if (answer == "yes" || answer == "no") return "yes_no";
-  if (std::ranges::find(shape_colours, answer) != shape_colours.end()) return "colour";
-  if (std::ranges::find(shape_names, answer) != shape_names.end()) return "shape";
-  return "other";
+/// The next sample that is not corrupt; training passes over those too.
+std::optional<Sample> next_sound(Reader& reader) {
+  for (;;) {
+    try {
+      return reader.next();
+    } catch (const Error& error) {
+      if (error.fault() != Fault::runtime) throw;
+    }
+  }
 }
 
 /// Answers without looking: the answer that training questions of the same text most often have.
 class BlindMajority {
  public:
-  explicit BlindMajority(const Dataset& dataset) {
+  explicit BlindMajority(const TaskData& data) {
     std::map<std::string, Counts> by_question;
     Counts all;
-    for (std::int64_t index = 0; index < dataset.size(Split::train); ++index) {
-      for (const auto& question : dataset.example(Split::train, index).questions) {
-        ++by_question[question.text][plain(question.answer)];
-        ++all[plain(question.answer)];
+    for (const Dataset* dataset : data.datasets) {
+      const auto chapters = std::ssize(dataset->chapters(Split::train));
+      for (std::int64_t chapter = 0; chapter < chapters; ++chapter) {
+        const auto reader = dataset->open(Split::train, chapter);
+        while (const auto sample = next_sound(*reader)) {
+          if (const auto [question, answer] = asked_in(*sample); !answer.empty()) {
+            ++by_question[question][plain(answer)];
+            ++all[plain(answer)];
+          }
+        }
       }
     }
     for (const auto& [question, counts] : by_question) answers_[question] = most_frequent(counts);
@@ -83,78 +92,84 @@ class BlindMajority {
 
 class Vqa final : public Task {
  public:
-  Vqa(const Parameters& parameters, const BuildContext&) : most_questions_(parameters.integer("questions")) {}
+  Vqa(const Parameters& parameters, const BuildContext&)
+      : most_questions_(parameters.integer("questions")), longest_(parameters.integer("longest")) {}
 
   Model::Ability needs() const override { return Model::Ability::answer; }
 
-  std::string missing_for(const Dataset& dataset) const override {
-    for (std::int64_t image = 0; image < dataset.size(Split::test); ++image) {
-      if (!dataset.example(Split::test, image).questions.empty()) return {};
-    }
+  std::string missing_for(const TaskData& data) const override {
+    bool any = false;
+    for_each_test_sample(data, [&](const Sample& sample, const std::string&, const Dataset&) {
+      return !(any = !asked_in(sample).answer.empty());
+    });
+    if (any) return {};
     return "the data set has no test questions; give it some, or take the task out of the recipe";
   }
 
-  TaskResult evaluate(const TaskContext& context) override {
-    struct Asked {
-      std::int64_t image;
-      const Question* question;
-    };
-    std::vector<Asked> asked;
-    for (std::int64_t image = 0; image < context.dataset.size(Split::test); ++image) {
-      for (const auto& question : context.dataset.example(Split::test, image).questions) {
-        if (most_questions_ > 0 && std::cmp_greater_equal(asked.size(), most_questions_)) break;
-        asked.push_back({image, &question});
-      }
-    }
+  std::vector<Item> items(const TaskData& data, std::uint64_t) const override {
+    const BlindMajority blind(data);
+    std::vector<Item> items;
+    for_each_test_sample(data, [&](Sample&& sample, const std::string& prefix, const Dataset&) {
+      if (most_questions_ > 0 && std::cmp_greater_equal(items.size(), most_questions_)) return false;
+      const auto [question, answer] = asked_in(sample);
+      if (answer.empty()) return true;
+      sample.messages.pop_back();
+      items.push_back(
+          {.id = prefix + sample.id,
+           .messages = std::move(sample.messages),
+           .images = sample.images,
+           .text = {.longest = longest_},
+           .expected = answer,
+           .group = prefix + picture_of(sample),
+           .labels = {{"question", question}, {"kind", label_of(sample, "kind")}, {"blind", blind.answer(question)}}});
+      return true;
+    });
+    return items;
+  }
 
-    const BlindMajority blind(context.dataset);
+  std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
+    std::vector<ItemRecord> records;
+    const std::string expected = plain(item.expected);
+    for (const Output& output : outputs) {
+      records.push_back({.id = item.id,
+                         .input = item.labels.at("question"),
+                         .output = output.text,
+                         .expected = item.expected,
+                         .score = plain(output.text) == expected ? 1.0 : 0.0,
+                         .group = item.group,
+                         .values = {{"blind", item.labels.at("blind") == expected ? 1.0 : 0.0}},
+                         .labels = {{"kind", item.labels.at("kind")}}});
+    }
+    return records;
+  }
+
+  std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records, std::uint64_t) const override {
     struct Part {
-      std::vector<double> values, blind_values;
-      std::vector<std::int64_t> images;
+      std::vector<double> values, blind;
+      std::vector<std::int64_t> pictures;
     };
     std::map<std::string, Part> parts;  // "" is all of them
-    TaskResult result;
-    in_pieces(static_cast<std::int64_t>(asked.size()), 256, context.progress,
-              [&](std::int64_t first, std::int64_t last) {
-                std::vector<std::int64_t> indices;
-                std::vector<std::string> questions;
-                for (auto i = first; i < last; ++i) {
-                  indices.push_back(asked[static_cast<std::size_t>(i)].image);
-                  questions.push_back(asked[static_cast<std::size_t>(i)].question->text);
-                }
-                const auto answers =
-                    context.model.answer(load_images(context.dataset, Split::test, indices, at::kCPU), questions);
-                for (auto i = first; i < last; ++i) {
-                  const auto& [image, question] = asked[static_cast<std::size_t>(i)];
-                  const auto& answer = answers[static_cast<std::size_t>(i - first)];
-                  const auto expected = plain(question->answer);
-                  const double score = plain(answer) == expected ? 1.0 : 0.0;
-                  for (const auto& name : {std::string(), kind_of(expected)}) {
-                    auto& part = parts[name];
-                    part.values.push_back(score);
-                    part.blind_values.push_back(blind.answer(question->text) == expected ? 1.0 : 0.0);
-                    part.images.push_back(image);
-                  }
-                  result.items.push_back({.id = context.dataset.example(Split::test, image).id,
-                                          .input = question->text,
-                                          .output = answer,
-                                          .expected = question->answer,
-                                          .score = score});
-                }
-              });
-    for (const auto& [name, part] : parts) {
-      const auto full_name = name.empty() ? std::string("vqa") : "vqa/" + name;
-      result.scores.push_back(clustered_share_score(full_name, protocol, part.values, part.images));
-      if (name.empty()) {
-        result.scores.push_back(
-            as_reference(clustered_share_score("vqa/blind_majority", protocol, part.blind_values, part.images)));
+    Clusters clusters;
+    for (const ItemRecord& record : records) {
+      for (const std::string& name : std::set<std::string>{"", record.labels.at("kind")}) {
+        Part& part = parts[name];
+        part.values.push_back(record.score);
+        part.blind.push_back(record.values.at("blind"));
+        part.pictures.push_back(clusters.of(record.group));
       }
     }
-    return result;
+    std::vector<Score> scores;
+    for (const auto& [name, part] : parts) {
+      scores.push_back(
+          clustered_share_score(name.empty() ? "vqa" : "vqa/" + name, protocol, part.values, part.pictures));
+      if (!name.empty()) continue;
+      scores.push_back(as_reference(clustered_share_score("vqa/blind_majority", protocol, part.blind, part.pictures)));
+    }
+    return scores;
   }
 
  private:
-  std::int64_t most_questions_;
+  std::int64_t most_questions_, longest_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // its tests share it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <bitset>
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "blip3u/dataset.h"
+#include "layers/conversations.h"
 
 namespace blip3u::easy_vqa {
 
@@ -36,6 +37,18 @@ inline std::optional<std::size_t> parse_pair(std::string_view text) {
   return std::nullopt;
 }
 
+/// "a red triangle" -> its pair; nothing for an empty caption.
+inline std::optional<std::size_t> pair_of_caption(std::string_view caption) {
+  return caption.starts_with("a ") ? parse_pair(caption.substr(2)) : std::nullopt;
+}
+
+/// What a question asked for.
+inline const char* kind_of_answer(std::string_view answer) {
+  if (std::ranges::find(colours, answer) != colours.end()) return "colour";
+  if (std::ranges::find(shapes, answer) != shapes.end()) return "shape";
+  return "yes_no";
+}
+
 /// The pairs for which a word is true: those of a colour or of a shape; all of them for any other word.
 inline Pairs pairs_with(std::string_view word) {
   Pairs pairs;
@@ -46,7 +59,7 @@ inline Pairs pairs_with(std::string_view word) {
 }
 
 /// The pairs that agree with every answer. Exactly one: the picture is known. None: the answers contradict each other.
-inline Pairs consistent_pairs(const std::vector<Question>& questions) {
+inline Pairs consistent_pairs(const std::vector<layers::Described::Question>& questions) {
   Pairs pairs = ~Pairs();
   for (const auto& question : questions) {
     Pairs mentioned = ~Pairs();
@@ -72,7 +85,7 @@ inline Pairs consistent_pairs(const std::vector<Question>& questions) {
 }
 
 /// "a red triangle", or an empty text where the answers leave more than one possibility or none.
-inline std::string recover_caption(const std::vector<Question>& questions) {
+inline std::string recover_caption(const std::vector<layers::Described::Question>& questions) {
   const Pairs pairs = consistent_pairs(questions);
   if (pairs.count() != 1) return {};
   return caption_of(static_cast<std::size_t>(std::countr_zero(pairs.to_ullong())));

@@ -21,18 +21,19 @@
 #include "blip3u/package.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
-#include "blip3u/stream.h"
 #include "easy_vqa/captions.h"
+#include "easy_vqa/tasks.h"
 #include "layers/conversations.h"
 #include "layers/image_store.h"
 
 namespace {
 
 using blip3u::Error;
-using blip3u::Example;
 using blip3u::Parameters;
+using blip3u::Sample;
 using blip3u::Split;
 using blip3u::Tensor;
+using blip3u::layers::Described;
 namespace easy_vqa = blip3u::easy_vqa;
 namespace fs = std::filesystem;
 
@@ -80,13 +81,12 @@ HeldOut parse_held_out(const std::vector<std::string>& texts) {
 }
 
 void check(const Parameters& parameters, blip3u::Wiring& wiring) {
-  wiring.image_size = parameters.integer("image_size");
   if (auto held_out = parse_held_out(parameters.texts("held_out")); !held_out.problem.empty()) {
     wiring.reject("held_out", std::move(held_out.problem));
   }
 }
 
-class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip3u::Indexed {
+class EasyVqa final : public blip3u::Dataset, public blip3u::Indexed, public blip3u::Classes {
  public:
   EasyVqa(const Parameters& parameters, const blip3u::BuildContext& context) {
     auto held_out = parse_held_out(parameters.texts("held_out"));
@@ -110,7 +110,6 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip
           hash = blip3u::derive_seed(hash, static_cast<std::uint64_t>(fs::file_size(file, missing)));
         }
       }
-      stored_[split] = blip3u::layers::ImageStore(files);
       images_[split] = blip3u::layers::ImageStore(std::move(files), image_size);
       if (fetch) check_contents(split, folder);
     }
@@ -121,40 +120,17 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip
     }
     fingerprint_ = fmt::format("{:016x}", hash);
     for (std::size_t i = 0; i < examples_[0].size(); ++i) {
-      conversations_[0].add(trains_generation_[i], examples_[0][i].questions.size());
+      conversations_[0].add(is_made_[i], examples_[0][i].questions.size());
     }
     for (const auto& example : examples_[1]) {
       conversations_[1].add(!example.caption.empty(), example.questions.size());
     }
   }
 
-  std::int64_t size(Split split) const override { return static_cast<std::int64_t>(examples_[place(split)].size()); }
-
-  const Example& example(Split split, std::int64_t index) const override {
-    return examples_[place(split)].at(static_cast<std::size_t>(index));
-  }
-
-  Tensor image(Split split, std::int64_t index) const override {
-    const auto& images = images_[place(split)];
-    return index < images.size() ? images.get(index) : images.get(index - images.size()).flip({2});
-  }
-
-  bool trains_generation(std::int64_t train_index) const override {
-    return trains_generation_.at(static_cast<std::size_t>(train_index));
-  }
-
   std::vector<std::string> classes() const override {
     std::vector<std::string> captions;
     for (std::size_t pair = 0; pair < easy_vqa::pair_count; ++pair) captions.push_back(easy_vqa::caption_of(pair));
     return captions;
-  }
-
-  std::vector<blip3u::Prompt> prompts() const override {
-    std::vector<blip3u::Prompt> prompts;
-    for (std::size_t pair = 0; pair < easy_vqa::pair_count; ++pair) {
-      prompts.push_back({.text = easy_vqa::caption_of(pair), .held_out = held_out_[pair]});
-    }
-    return prompts;
   }
 
   std::string fingerprint() const override { return fingerprint_; }
@@ -167,24 +143,23 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip
 
   std::int64_t samples(Split split) const override { return conversations_[place(split)].size(); }
 
-  /// Training makes no picture of a held-out pair, but may be asked about one. Labels say the pair's caption as
-  /// "class", where it is known, and whether it is "held_out".
-  blip3u::Sample sample(Split split, std::int64_t index) const override {
-    const auto [picture, is_caption, number] = conversations_[place(split)].place(index);
-    const Example& shown = example(split, static_cast<std::int64_t>(picture));
-    const auto& stored = stored_[place(split)];
+  /// Training makes no picture of a held-out pair, but may be asked about one. Labels say the picture's id as "image",
+  /// its caption as "class" and whether its pair is "held_out", where that is known, and the "kind" of a question:
+  /// yes_no, colour or shape.
+  Sample sample(Split split, std::int64_t index) const override {
+    const auto [picture, number] = conversations_[place(split)].place(index);
+    const Described& described = examples_[place(split)][picture];
+    const auto& images = images_[place(split)];
     const auto file = static_cast<std::int64_t>(picture);
-    Tensor image = file < stored.size() ? stored.bytes(file) : stored.bytes(file - stored.size()).flip({2});
-    blip3u::Sample sample;
-    if (is_caption) {
-      sample = blip3u::layers::caption_conversation(shown.id, shown.caption, std::move(image));
-    } else {
-      const auto& [question, answer] = shown.questions[number];
-      sample =
-          blip3u::layers::question_conversation(shown.id, number, question, answer, shown.caption, std::move(image));
+    Tensor image = file < images.size() ? images.bytes(file) : images.bytes(file - images.size()).flip({2});
+    Sample sample = blip3u::layers::conversation(described, number, std::move(image));
+    if (const auto pair = easy_vqa::pair_of_caption(described.caption)) {
+      sample.labels.emplace_back("class", described.caption);
+      sample.labels.emplace_back("held_out", held_out_[*pair] ? "yes" : "no");
     }
-    if (const auto pair = shown.caption.empty() ? std::nullopt : easy_vqa::parse_pair(shown.caption.substr(2))) {
-      sample.labels = {{"class", shown.caption}, {"held_out", held_out_[*pair] ? "yes" : "no"}};
+    if (number >= 0) {
+      sample.labels.emplace_back(
+          "kind", easy_vqa::kind_of_answer(described.questions[static_cast<std::size_t>(number)].answer));
     }
     return sample;
   }
@@ -237,10 +212,9 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip
   void check_held_out() {
     easy_vqa::Pairs trained;
     for (const auto& example : examples_[0]) {
-      const auto pair =
-          example.caption.empty() ? std::nullopt : easy_vqa::parse_pair(std::string_view(example.caption).substr(2));
-      trains_generation_.push_back(pair && !held_out_[*pair]);
-      if (!trains_generation_.back()) continue;
+      const auto pair = easy_vqa::pair_of_caption(example.caption);
+      is_made_.push_back(pair && !held_out_[*pair]);
+      if (!is_made_.back()) continue;
       const auto possible = easy_vqa::consistent_pairs(example.questions);
       if (possible.count() != 1 || (possible & held_out_).any()) {
         throw Error(
@@ -261,22 +235,20 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Source, public blip
     for (std::size_t i = 0; i < count; ++i) {
       examples.push_back(examples[i]);
       examples.back().id += " mirrored";
-      trains_generation_.push_back(trains_generation_[i]);
+      is_made_.push_back(is_made_[i]);
     }
   }
 
   easy_vqa::Pairs held_out_;
-  std::array<std::vector<Example>, 2> examples_;
-  std::vector<bool> trains_generation_;
+  std::array<std::vector<Described>, 2> examples_;
+  std::vector<bool> is_made_;
   std::array<blip3u::layers::ConversationIndex, 2> conversations_;
   std::array<blip3u::layers::ImageStore, 2> images_;  // at the recipe's size
-  std::array<blip3u::layers::ImageStore, 2> stored_;
   std::string fingerprint_;
 };
 
 constexpr blip3u::ParameterSpec parameters[] = {
     blip3u::path("path", "data/easy_vqa", "folder that the data set is unzipped to"),
-    blip3u::integer("image_size", 64, 32, 256, "pixels a side at which the 64 x 64 pictures are used"),
     blip3u::texts("held_out", "red triangle,teal circle,yellow rectangle,black circle",
                   "pairs of colour and shape that generation is never trained on"),
     blip3u::boolean("mirrored", false, "train on the mirror image of every training picture too"),
@@ -289,6 +261,16 @@ constexpr blip3u::ComponentDescriptor components[] = {
      .parameters = parameters,
      .check = check,
      .create = blip3u::create<EasyVqa>},
+    {.kind = blip3u::Kind::task,
+     .name = "reconstruction",
+     .summary = "Test images through encoder and decoder, judged by colour and shape: the ceiling of generation.",
+     .parameters = easy_vqa::reconstruction_table,
+     .create = easy_vqa::create_reconstruction},
+    {.kind = blip3u::Kind::task,
+     .name = "generation",
+     .summary = "Images of all pairs, judged by colour and shape, seen and held-out pairs apart.",
+     .parameters = easy_vqa::generation_table,
+     .create = easy_vqa::create_generation},
 };
 
 }  // namespace

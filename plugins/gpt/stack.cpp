@@ -28,9 +28,10 @@ namespace {
 Tensor attend(const StackOptions& options, const Tensor& all, std::size_t layer, const Pass& pass) {
   const std::int64_t batch = all.size(0), length = all.size(1), width = options.head_width();
   const std::int64_t heads = options.heads, key_heads = options.key_heads;
-  const Tensor both = layers::apply_rotary(all.narrow(2, 0, heads + key_heads).transpose(1, 2), pass.rotary);
-  const Tensor query = both.narrow(1, 0, heads), key = both.narrow(1, heads, key_heads);
-  const Tensor value = all.narrow(2, heads + key_heads, key_heads).transpose(1, 2);
+  const std::vector<Tensor> turned_and_value = all.transpose(1, 2).split_with_sizes({heads + key_heads, key_heads}, 1);
+  const std::vector<Tensor> query_and_key =
+      layers::apply_rotary(turned_and_value[0], pass.rotary).split_with_sizes({heads, key_heads}, 1);
+  const Tensor &query = query_and_key[0], &key = query_and_key[1], &value = turned_and_value[1];
   Cache& cache = pass.caches[layer];
   const Cache seen = cache.extend(pass.length, key, value, pass.in_place);
   if (!pass.in_place) cache = seen;

@@ -54,11 +54,8 @@ class LayerImpl : public torch::nn::Module {
   Tensor read(const Tensor& x) {
     const Tensor all = query_key_value_(attention_norm_(x)).unflatten(-1, {heads_ + 2 * key_heads_, -1});
     if (query_norm_.is_empty()) return all;
-    const std::int64_t both = heads_ + key_heads_;
-    const Tensor scales =
-        at::cat({query_norm_->weight().expand({heads_, -1}), key_norm_->weight().expand({key_heads_, -1})});
-    const Tensor normed = at::rms_norm(all.narrow(-2, 0, both), {all.size(-1)}, {}, query_norm_->epsilon());
-    return at::cat({normed * scales, all.narrow(-2, both, key_heads_)}, -2);
+    const std::vector<Tensor> parts = all.split_with_sizes({heads_, key_heads_, key_heads_}, -2);
+    return at::cat({query_norm_(parts[0]), key_norm_(parts[1]), parts[2]}, -2);
   }
 
   /// After it.

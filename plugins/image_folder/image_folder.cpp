@@ -24,16 +24,15 @@
 #include "blip3u/error.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
-#include "blip3u/stream.h"
 #include "layers/conversations.h"
 #include "layers/image_store.h"
 
 namespace {
 
 using blip3u::Error;
-using blip3u::Example;
 using blip3u::Split;
 using blip3u::Tensor;
+using blip3u::layers::Described;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
@@ -63,9 +62,9 @@ std::string trimmed(const std::string& text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-/// A picture and what is said of it. An example's id is the file's name within the folder.
+/// A picture and what is said of it. Its id is the file's name within the folder.
 struct Entry {
-  Example example;
+  Described described;
   std::optional<Split> split;
 };
 
@@ -84,20 +83,20 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
     return trimmed(found->get<std::string>());
   };
   Entry entry;
-  entry.example.id = text(item, "file", true);
-  entry.example.caption = text(item, "caption", false);
-  const fs::path file = fs::path(entry.example.id).lexically_normal();
+  entry.described.id = text(item, "file", true);
+  entry.described.caption = text(item, "caption", false);
+  const fs::path file = fs::path(entry.described.id).lexically_normal();
   if (file.empty() || file.is_absolute() || *file.begin() == "..") {
     throw error("{}: \"file\" is '{}', which is not inside the folder; move the picture there", where,
-                entry.example.id);
+                entry.described.id);
   }
   if (!is_picture(file)) {
-    throw error("{}: '{}' is not a .png, .jpg or .jpeg; convert it, or remove the line", where, entry.example.id);
+    throw error("{}: '{}' is not a .png, .jpg or .jpeg; convert it, or remove the line", where, entry.described.id);
   }
   if (!fs::is_regular_file(folder / file)) {
     throw error("{}: there is no picture '{}'; add it or remove the line", where, (folder / file).string());
   }
-  entry.example.id = file.string();
+  entry.described.id = file.string();
   if (const auto questions = item.find("questions"); questions != item.end()) {
     if (!questions->is_array())
       throw error("{}: \"questions\" is not a list; write [{{\"question\": \"...\", \"answer\": \"...\"}}]", where);
@@ -106,7 +105,7 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
         throw error("{}: one of \"questions\" is not an object; write {{\"question\": \"...\", \"answer\": \"...\"}}",
                     where);
       }
-      entry.example.questions.push_back({text(question, "question", true), text(question, "answer", true)});
+      entry.described.questions.push_back({text(question, "question", true), text(question, "answer", true)});
     }
   }
   if (item.contains("split")) {
@@ -116,8 +115,8 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
     }
     entry.split = split == "train" ? Split::train : Split::test;
   }
-  if (entry.example.caption.empty() && entry.example.questions.empty()) {
-    throw error("{}: '{}' has neither a caption nor questions; add one, or remove the line", where, entry.example.id);
+  if (entry.described.caption.empty() && entry.described.questions.empty()) {
+    throw error("{}: '{}' has neither a caption nor questions; add one, or remove the line", where, entry.described.id);
   }
   return entry;
 }
@@ -133,7 +132,7 @@ std::vector<Entry> read_list(const fs::path& folder) {
     if (trimmed(line).empty()) continue;
     const auto where = fmt::format("{}:{}", list.string(), number);
     entries.push_back(parse_line(line, folder, where));
-    const auto& name = entries.back().example.id;
+    const auto& name = entries.back().described.id;
     if (const auto [earlier, fresh] = lines.emplace(name, number); !fresh) {
       throw error("{}: '{}' is in line {} already; keep one of the two", where, name, earlier->second);
     }
@@ -158,13 +157,13 @@ std::vector<Entry> read_text_files(const fs::path& folder) {
   std::vector<Entry> entries;
   for (const auto& picture : pictures) {
     Entry entry;
-    entry.example.id = picture.lexically_relative(folder).string();
+    entry.described.id = picture.lexically_relative(folder).string();
     const auto text = fs::path(picture).replace_extension(".txt");
     if (texts.contains(text)) {
       if (!used.insert(text).second) {
         throw error("{} stands beside two pictures of that name; rename one", text.string());
       }
-      entry.example.caption = trimmed(read_file(text));
+      entry.described.caption = trimmed(read_file(text));
     }
     entries.push_back(std::move(entry));
   }
@@ -174,10 +173,9 @@ std::vector<Entry> read_text_files(const fs::path& folder) {
   return entries;
 }
 
-class ImageFolder final : public blip3u::Dataset, public blip3u::Source, public blip3u::Indexed {
+class ImageFolder final : public blip3u::Dataset, public blip3u::Indexed {
  public:
-  ImageFolder(const blip3u::Parameters& parameters, const blip3u::BuildContext& context)
-      : most_prompts_(static_cast<std::size_t>(parameters.integer("prompts"))) {
+  ImageFolder(const blip3u::Parameters& parameters, const blip3u::BuildContext& context) {
     const fs::path folder = parameters.text("path");
     if (!fs::is_directory(folder)) {
       throw error("there is no folder {}; point data.path at a folder with pictures", folder.string());
@@ -189,47 +187,24 @@ class ImageFolder final : public blip3u::Dataset, public blip3u::Source, public 
     const double test_share = parameters.number("test_share");
     std::array<std::vector<fs::path>, 2> files;
     std::uint64_t hash = blip3u::derive_seed(0, static_cast<std::uint64_t>(context.wiring.image_size));
-    for (auto& [example, split] : entries) {
-      const auto part = place(split ? *split : split_of(example.id, test_share));
-      files[part].push_back(folder / example.id);
-      hash = blip3u::derive_seed(hash, fmt::format("{}\n{}\n{}\n", part, example.id, example.caption));
-      for (const auto& [question, answer] : example.questions) {
+    for (auto& [described, split] : entries) {
+      const auto part = place(split ? *split : split_of(described.id, test_share));
+      files[part].push_back(folder / described.id);
+      hash = blip3u::derive_seed(hash, fmt::format("{}\n{}\n{}\n", part, described.id, described.caption));
+      for (const auto& [question, answer] : described.questions) {
         hash = blip3u::derive_seed(hash, fmt::format("{}\n{}", question, answer));
       }
       hash = blip3u::derive_seed(hash, state_of(files[part].back()));
-      conversations_[part].add(!example.caption.empty(), example.questions.size());
-      examples_[part].push_back(std::move(example));
+      conversations_[part].add(!described.caption.empty(), described.questions.size());
+      pictures_[part].push_back(std::move(described));
     }
-    if (examples_[0].empty()) {
+    if (pictures_[0].empty()) {
       throw error("{} leaves no picture for training; lower data.test_share or add pictures", folder.string());
     }
     for (std::size_t part = 0; part < files.size(); ++part) {
-      stored_[part] = blip3u::layers::ImageStore(files[part]);
       images_[part] = blip3u::layers::ImageStore(std::move(files[part]), context.wiring.image_size);
     }
     fingerprint_ = fmt::format("{:016x}", hash);
-  }
-
-  std::int64_t size(Split split) const override { return static_cast<std::int64_t>(examples_[place(split)].size()); }
-
-  const Example& example(Split split, std::int64_t index) const override {
-    return examples_[place(split)].at(static_cast<std::size_t>(index));
-  }
-
-  Tensor image(Split split, std::int64_t index) const override { return images_[place(split)].get(index); }
-
-  bool trains_generation(std::int64_t train_index) const override {
-    return !example(Split::train, train_index).caption.empty();
-  }
-
-  std::vector<blip3u::Prompt> prompts() const override {
-    std::vector<blip3u::Prompt> prompts;
-    std::set<std::string_view> seen;
-    for (const auto& example : examples_[1]) {
-      if (prompts.size() == most_prompts_) break;
-      if (!example.caption.empty() && seen.insert(example.caption).second) prompts.push_back({example.caption, false});
-    }
-    return prompts;
   }
 
   std::string fingerprint() const override { return fingerprint_; }
@@ -246,12 +221,9 @@ class ImageFolder final : public blip3u::Dataset, public blip3u::Source, public 
   std::int64_t samples(Split split) const override { return conversations_[place(split)].size(); }
 
   blip3u::Sample sample(Split split, std::int64_t index) const override {
-    const auto [picture, is_caption, number] = conversations_[place(split)].place(index);
-    const Example& shown = examples_[place(split)][picture];
-    Tensor image = stored_[place(split)].bytes(static_cast<std::int64_t>(picture));
-    if (is_caption) return blip3u::layers::caption_conversation(shown.id, shown.caption, std::move(image));
-    const auto& [question, answer] = shown.questions[number];
-    return blip3u::layers::question_conversation(shown.id, number, question, answer, shown.caption, std::move(image));
+    const auto [picture, number] = conversations_[place(split)].place(index);
+    Tensor image = images_[place(split)].bytes(static_cast<std::int64_t>(picture));
+    return blip3u::layers::conversation(pictures_[place(split)][picture], number, std::move(image));
   }
 
  private:
@@ -270,30 +242,21 @@ class ImageFolder final : public blip3u::Dataset, public blip3u::Source, public 
     return static_cast<double>(blip3u::derive_seed(0, name)) / range < test_share ? Split::test : Split::train;
   }
 
-  std::size_t most_prompts_;
-  std::array<std::vector<Example>, 2> examples_;
+  std::array<std::vector<Described>, 2> pictures_;
   std::array<blip3u::layers::ConversationIndex, 2> conversations_;
   std::array<blip3u::layers::ImageStore, 2> images_;  // at the recipe's size
-  std::array<blip3u::layers::ImageStore, 2> stored_;
   std::string fingerprint_;
 };
 
-void check(const blip3u::Parameters& parameters, blip3u::Wiring& wiring) {
-  wiring.image_size = parameters.integer("image_size");
-}
-
 constexpr blip3u::ParameterSpec parameters[] = {
     blip3u::required(blip3u::path("path", "", "folder with .png, .jpg or .jpeg pictures and their captions")),
-    blip3u::integer("image_size", 64, 8, 1024, "pixels a side; the central square of each picture is resized to it"),
     blip3u::number("test_share", 0.1, 0.0, 0.9, "share of the pictures, chosen by name, that is kept for testing"),
-    blip3u::integer("prompts", 32, 0, 10000, "evaluation generates from at most so many distinct test captions"),
 };
 constexpr blip3u::ComponentDescriptor components[] = {
     {.kind = blip3u::Kind::dataset,
      .name = "image_folder",
      .summary = "Pictures in a folder, captioned by captions.jsonl or by a .txt file beside each.",
      .parameters = parameters,
-     .check = check,
      .create = blip3u::create<ImageFolder>},
 };
 

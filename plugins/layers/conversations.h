@@ -12,54 +12,60 @@
 
 namespace blip3u::layers {
 
-/// A picture to be made: the user's caption, the assistant's picture.
-inline Sample caption_conversation(const std::string& id, const std::string& caption, Tensor image) {
-  Sample sample;
-  sample.id = id + "#caption";
-  sample.messages = {{Role::user, {text_part(caption)}}, {Role::assistant, {image_part(0, 1)}}};
-  sample.images = {std::move(image)};
-  sample.captions = {caption};
-  return sample;
-}
+/// What is known of one picture besides its pixels. All texts are UTF-8.
+struct Described {
+  struct Question {
+    std::string text, answer;
+  };
+  std::string id;
+  std::string caption;  ///< empty if unknown
+  std::vector<Question> questions;
+};
 
-/// A question about a picture: the user's picture and text, the assistant's text. The caption may be empty.
-inline Sample question_conversation(const std::string& id, std::size_t number, const std::string& question,
-                                    const std::string& answer, const std::string& caption, Tensor image) {
-  Sample sample;
-  sample.id = id + "#" + std::to_string(number);
-  sample.messages = {{Role::user, {image_part(0), text_part(question)}}, {Role::assistant, {text_part(answer, 1)}}};
-  sample.images = {std::move(image)};
-  if (!caption.empty()) sample.captions = {caption};
-  return sample;
-}
-
-/// Numbers the conversations of pictures that have several: caption first where there is one, then questions.
+/// Numbers the conversations of pictures: of each its caption, if it is to be made, then its questions; a picture of
+/// which nothing is known stands alone.
 class ConversationIndex {
  public:
-  struct Place {
-    std::size_t picture;
-    bool is_caption;
-    std::size_t question;
-  };
-
-  void add(bool caption, std::size_t questions) {
-    captioned_.push_back(caption);
-    ends_.push_back(size() + static_cast<std::int64_t>(questions) + (caption ? 1 : 0));
+  void add(bool made, std::size_t questions) {
+    made_.push_back(made);
+    ends_.push_back(size() + std::max<std::int64_t>(1, static_cast<std::int64_t>(questions) + (made ? 1 : 0)));
   }
 
   std::int64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
 
-  /// Of conversation `index` of [0, size).
+  /// Which picture conversation `index` of [0, size) is about, and what it is.
+  struct Place {
+    std::size_t picture;
+    std::int64_t number;  ///< of the question; -1: the caption, and the picture is made
+  };
   Place place(std::int64_t index) const {
     const auto picture = static_cast<std::size_t>(std::ranges::upper_bound(ends_, index) - ends_.begin());
-    const auto within = static_cast<std::size_t>(index - (picture == 0 ? 0 : ends_[picture - 1]));
-    const bool captioned = captioned_[picture];
-    return {picture, captioned && within == 0, within - (captioned && within > 0 ? 1 : 0)};
+    const std::int64_t within = index - (picture == 0 ? 0 : ends_[picture - 1]);
+    return {picture, within - (made_[picture] ? 1 : 0)};
   }
 
  private:
   std::vector<std::int64_t> ends_;
-  std::vector<bool> captioned_;
+  std::vector<bool> made_;
 };
+
+/// The conversation about a picture: a question, the user's picture and text and the assistant's answer; or, with
+/// number -1, the user's caption and the assistant's picture.
+inline Sample conversation(const Described& described, std::int64_t number, Tensor image) {
+  Sample sample;
+  sample.id = described.id + (number < 0 ? "#caption" : "#" + std::to_string(number));
+  sample.images = {std::move(image)};
+  if (!described.caption.empty()) sample.captions = {described.caption};
+  sample.labels = {{"image", described.id}};
+  if (number < 0) {
+    sample.messages = {{Role::user, {text_part(described.caption)}}, {Role::assistant, {image_part(0, 1)}}};
+  } else if (number < static_cast<std::int64_t>(described.questions.size())) {
+    const auto& [text, answer] = described.questions[static_cast<std::size_t>(number)];
+    sample.messages = {{Role::user, {image_part(0), text_part(text)}}, {Role::assistant, {text_part(answer, 1)}}};
+  } else {
+    sample.messages = {{Role::user, {image_part(0)}}};  // nothing is known of it
+  }
+  return sample;
+}
 
 }  // namespace blip3u::layers

@@ -47,9 +47,6 @@ class ImageStore {
     return image;
   }
 
-  /// The same as [3,H,W] float32 in [-1,1], the caller's own.
-  Tensor get(std::int64_t index) const { return from_bytes(bytes(index)); }
-
  private:
   struct Kept {
     std::mutex mutex;

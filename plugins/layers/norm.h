@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include "blip3u/nn/rms_norm.h"
 #include "blip3u/tensor.h"
 
 namespace blip3u::layers {
@@ -12,10 +13,7 @@ class RMSNormImpl : public torch::nn::Module {
   explicit RMSNormImpl(std::int64_t width, double epsilon = 1e-6)
       : epsilon_(epsilon), weight_(register_parameter("weight", at::ones({width}))) {}
 
-  Tensor forward(const Tensor& x) { return at::rms_norm(x, weight_.sizes(), weight_, epsilon_); }
-
-  const Tensor& weight() const { return weight_; }
-  double epsilon() const { return epsilon_; }
+  Tensor forward(const Tensor& x) { return nn::rms_norm(x, weight_, epsilon_); }
 
  private:
   double epsilon_;

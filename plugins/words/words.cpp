@@ -49,7 +49,7 @@ std::vector<std::string> split_words(std::string_view text) {
 // announces a picture.
 constexpr std::int64_t pad = 0, unknown = 3, announcement = 4, first_free = 5;
 
-class Words final : public blip3u::Tokenizer {
+class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
  public:
   Words(const blip3u::Parameters& parameters, const blip3u::BuildContext&)
       : maximum_words_(parameters.integer("maximum_words")) {}

@@ -1,5 +1,6 @@
 // `schema`: held against real recipes by a checker of the part of JSON Schema that it uses, which is small and knows no
 // other keyword.
+#include <regex>
 #include <set>
 #include <string>
 #include <utility>
@@ -57,6 +58,9 @@ class Checker {
       return any(types, [&](const json& type) { return has_type(value, type.get<std::string>()); });
     }
     if (keyword == "enum") return any(argument, [&](const json& choice) { return choice == value; });
+    if (keyword == "pattern") {
+      return !value.is_string() || std::regex_search(value.get<std::string>(), std::regex(argument.get<std::string>()));
+    }
     if (keyword == "minimum") return !value.is_number() || value >= argument;
     if (keyword == "maximum") return !value.is_number() || value <= argument;
     if (keyword == "anyOf") return any(argument, [&](const json& each) { return fits(each, value); });
@@ -184,7 +188,7 @@ TEST_F(Schema, RefusesWhatTheProgramRefuses) {
       {"/tokenizer", "word"},
       {"/tokenizer", 7},
       {"/data/plugin", gone},
-      {"/data/image_size", 8},
+      {"/data/image_size", 4},
       {"/data/fetch", "true"},
       {"/data/held_out", "red triangle"},
       {"/data", "image_folder"},

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -52,7 +53,18 @@ TEST_P(Shipped, Conforms) {
       write_png(folder / fmt::format("{}.png", i), at::full({3, 24, 24}, 0.1 * i - 1));
       folder.write(fmt::format("{}.txt", i), fmt::format("picture {}", i));
     }
-    options.settings = {"image_folder.path=" + folder.path().string(), "image_folder.image_size=16"};
+    options.settings = {"image_folder.path=" + folder.path().string()};
+  } else if (GetParam() == "chat") {
+    for (const std::string name : {"a", "b", "test"}) {
+      std::string lines;
+      for (int i = 0; i < 40; ++i) {
+        lines += R"({"id": ")" + name + std::to_string(i) +
+                 R"(", "messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "you"}]})" +
+                 "\n";
+      }
+      folder.write(name + ".jsonl", lines);
+    }
+    options.settings = {"chat.path=" + folder.path().string()};
   } else if (GetParam() == "easy_vqa") {
     for (const std::string split : {"train", "test"}) {
       auto questions = nlohmann::json::array();
@@ -89,9 +101,16 @@ TEST_P(ShippedOtherwise, Conforms) {
 
 INSTANTIATE_TEST_SUITE_P(Plugins, ShippedOtherwise,
                          ::testing::Values(std::pair{"gpt", "gpt.experts=2"},
+                                           std::pair{"gpt", "gpt.rotary_sections=4,6,6"},
+                                           std::pair{"dit", "dit.gate_start=0"}, std::pair{"ddpm", "ddpm.clip=1"},
                                            std::pair{"flow_matching", "flow_matching.prediction=data"},
                                            std::pair{"cfg", "cfg.scale=1"}, std::pair{"edit", "edit.text_scale=1"}),
-                         [](const auto& info) { return info.param.first; });
+                         [](const auto& info) {
+                           std::string name = info.param.second;
+                           std::ranges::replace_if(
+                               name, [](unsigned char c) { return !std::isalnum(c); }, '_');
+                           return name;
+                         });
 
 const Check& find(const std::vector<Check>& checks, const std::string& name) {
   const auto found = std::find_if(checks.begin(), checks.end(), [&](const Check& check) { return check.name == name; });

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -39,6 +41,19 @@ class Features : public testing::Test {
     for (std::int64_t i = from; i < to; ++i) cache.add("picture " + std::to_string(i), row(i));
   }
 
+  /// Fills chunk after chunk, and returns what each is called.
+  std::vector<std::string> fill_chunks(FeatureCache& cache, std::int64_t count) const {
+    std::vector<std::string> names;
+    for (std::int64_t chunk = 0; chunk < count; ++chunk) {
+      fill(cache, 3 * chunk, 3 * (chunk + 1));
+      for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+        const std::string file = entry.path().filename().string(), name = file.substr(0, file.find('-'));
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+      }
+    }
+    return names;
+  }
+
   TemporaryFolder folder_{"blip3u-features"};
   std::vector<std::string> warnings_;
 };
@@ -55,10 +70,23 @@ TEST_F(Features, GivesRowsOfUnlikeLengthById) {
   EXPECT_THAT(warnings_, IsEmpty());
 }
 
+TEST_F(Features, SeveralFillOneTable) {
+  auto one = open(), other = open();
+  fill(one, 0, 3);
+  fill(other, 0, 6);
+  fill(one, 6, 9);
+  const auto both = open();
+  EXPECT_EQ(both.size(), 9);
+  for (std::int64_t i = 0; i < 9; ++i) EXPECT_TRUE(is_row(both.row("picture " + std::to_string(i)), i)) << i;
+  EXPECT_THAT(warnings_, IsEmpty());
+}
+
 TEST_F(Features, AnInterruptLosesOneChunkAtMost) {
+  std::vector<std::string> chunks;
   {
     auto cache = open();
-    fill(cache, 0, 8);
+    chunks = fill_chunks(cache, 2);
+    fill(cache, 6, 8);
   }  // not flushed
   auto cache = open();
   EXPECT_EQ(cache.size(), 6);
@@ -66,7 +94,7 @@ TEST_F(Features, AnInterruptLosesOneChunkAtMost) {
   fill(cache, 6, 8);
   cache.flush();
   EXPECT_EQ(open().size(), 8);
-  std::filesystem::remove(folder_ / "000001-index.h5");  // as if killed between the chunk's two files
+  std::filesystem::remove(folder_ / (chunks.at(1) + "-index.h5"));  // as if killed between the chunk's two files
   auto killed = open();
   EXPECT_EQ(killed.size(), 5);
   fill(killed, 3, 6);
@@ -98,23 +126,24 @@ TEST_F(Features, RefusesWhatDoesNotFit) {
 }
 
 TEST_F(Features, NamesADamagedChunk) {
+  std::vector<std::string> chunks;
   {
     auto cache = open();
-    fill(cache, 0, 6);
+    chunks = fill_chunks(cache, 2);
   }
   const auto damage = [](const std::filesystem::path& file) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekp(1000);
     stream << "?!";
   };
-  damage(folder_ / "000000-rows.h5");
-  damage(folder_ / "000001-index.h5");
+  damage(folder_ / (chunks.at(0) + "-rows.h5"));
+  damage(folder_ / (chunks.at(1) + "-index.h5"));
   const auto cache = open();
   EXPECT_EQ(cache.size(), 3);
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("000001-index.h5: truncated or damaged")));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr(chunks.at(1) + "-index.h5: truncated or damaged")));
   const std::string message = message_of([&] { cache.row("picture 0"); });
-  EXPECT_THAT(message, HasSubstr("000000-rows.h5: truncated or damaged"));
-  EXPECT_THAT(message, HasSubstr("000000-index.h5"));
+  EXPECT_THAT(message, HasSubstr(chunks.at(0) + "-rows.h5: truncated or damaged"));
+  EXPECT_THAT(message, HasSubstr(chunks.at(0) + "-index.h5"));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "blip3u/dataset.h"
 #include "blip3u/error.h"
-#include "blip3u/stream.h"
 
 namespace blip3u {
 
@@ -21,7 +21,7 @@ inline Sample sample_called(std::string id) {
 }
 
 /// Chapters of given lengths, of which some samples ("chapter.place") are corrupt.
-class Chapters : public Source {
+class Chapters : public Dataset {
  public:
   explicit Chapters(std::vector<std::int64_t> lengths, std::set<std::string> corrupt = {})
       : lengths_(std::move(lengths)), corrupt_(std::move(corrupt)) {}
@@ -59,7 +59,7 @@ class Chapters : public Source {
   std::set<std::string> corrupt_;
 };
 
-class Numbered : public Source, public Indexed {
+class Numbered : public Dataset, public Indexed {
  public:
   explicit Numbered(std::int64_t size, std::set<std::int64_t> corrupt = {})
       : size_(size), corrupt_(std::move(corrupt)) {}

@@ -12,7 +12,6 @@
 
 #include "blip3u/dataset.h"
 #include "blip3u/image.h"
-#include "blip3u/stream.h"
 #include "components.h"
 #include "message_of.h"
 #include "temporary_folder.h"
@@ -34,7 +33,13 @@ class ImageFolder : public testing::Test {
   std::unique_ptr<Dataset> open(Overrides changes = {}) {
     changes.emplace("path", folder_.path().string());
     changes.emplace("test_share", 0.0);
-    return make<Dataset>(Kind::dataset, "image_folder", changes);
+    return make<Dataset>(Kind::dataset, "image_folder", changes, {.wiring = {.image_size = image_size_}});
+  }
+
+  static std::vector<Sample> samples(const Dataset& dataset, Split split = Split::train) {
+    std::vector<Sample> result;
+    for_each_sample(dataset, split, [&](Sample&& sample) { return result.push_back(std::move(sample)), true; });
+    return result;
   }
 
   /// What opening the folder is refused with, which always says how to mend it.
@@ -44,6 +49,7 @@ class ImageFolder : public testing::Test {
     return message;
   }
 
+  std::int64_t image_size_ = 0;
   TemporaryFolder folder_{"blip3u-image-folder"};
 };
 
@@ -54,34 +60,33 @@ TEST_F(ImageFolder, ReadsTheListOfCaptions) {
                 "{\"file\": \"a.png\", \"caption\": \"a dog\", \"questions\": [{\"question\": \"what?\", \"answer\": "
                 "\"dog\"}]}\n\n{\"file\": \"deep/b.png\", \"caption\": \" a cat \", \"split\": \"test\"}\n");
   const auto dataset = open();
-  ASSERT_EQ(dataset->size(Split::train), 1);
-  ASSERT_EQ(dataset->size(Split::test), 1);
-  EXPECT_EQ(dataset->example(Split::train, 0).questions.at(0).answer, "dog");
-  EXPECT_EQ(dataset->example(Split::test, 0).caption, "a cat");
-  EXPECT_EQ(dataset->example(Split::test, 0).id, "deep/b.png");
-  ASSERT_EQ(dataset->prompts().size(), 1U);
-  EXPECT_EQ(dataset->prompts()[0].text, "a cat");
-  EXPECT_FALSE(dataset->prompts()[0].held_out);
-  EXPECT_TRUE(dataset->classes().empty());
+  const auto train = samples(*dataset), test = samples(*dataset, Split::test);
+  ASSERT_EQ(train.size(), 2U);
+  ASSERT_EQ(test.size(), 1U);
+  EXPECT_EQ(train[1].messages.at(1).content.at(0).text, "dog");
+  EXPECT_EQ(test[0].captions.at(0), "a cat");
+  EXPECT_EQ(label_of(test[0], "image"), "deep/b.png");
 }
 
 TEST_F(ImageFolder, ReadsATextBesideEachPicture) {
   picture("a.png");
   folder_.write("a.txt", "a dog\n");
   picture("b.PNG");
-  const auto dataset = open();
-  ASSERT_EQ(dataset->size(Split::train), 2);
-  EXPECT_EQ(dataset->example(Split::train, 0).caption, "a dog");
-  EXPECT_TRUE(dataset->trains_generation(0));
-  EXPECT_EQ(dataset->example(Split::train, 1).caption, "");
-  EXPECT_FALSE(dataset->trains_generation(1));
+  const auto train = samples(*open());
+  ASSERT_EQ(train.size(), 2U);
+  EXPECT_EQ(train[0].captions.at(0), "a dog");
+  EXPECT_EQ(train[0].messages.at(1).content.at(0).weight, 1);
+  EXPECT_TRUE(train[1].captions.empty());
+  EXPECT_EQ(train[1].messages.size(), 1U) << "nothing is known of it, but encoders and decoders may learn from it";
+  EXPECT_EQ(problem_of(train[1]), "");
 }
 
-TEST_F(ImageFolder, GivesSquareImages) {
+TEST_F(ImageFolder, GivesSquareImagesOfTheRecipesSize) {
   picture("a.png", -0.25);
-  const auto image = open({{"image_size", std::int64_t{16}}})->image(Split::train, 0);
+  image_size_ = 16;
+  const Tensor image = samples(*open()).at(0).images.at(0);
   EXPECT_EQ(image.sizes(), (std::vector<std::int64_t>{3, 16, 16}));
-  EXPECT_NEAR(image.mean().item<double>(), -0.25, 1.0 / 255);
+  EXPECT_NEAR(from_bytes(image).mean().item<double>(), -0.25, 1.0 / 255);
 }
 
 TEST_F(ImageFolder, SplitsByNameAlone) {
@@ -92,9 +97,9 @@ TEST_F(ImageFolder, SplitsByNameAlone) {
   const auto tests = [&] {
     const auto dataset = open({{"test_share", 0.3}});
     std::set<std::string> names;
-    for (std::int64_t i = 0; i < dataset->size(Split::test); ++i) names.insert(dataset->example(Split::test, i).id);
-    EXPECT_EQ(dataset->size(Split::test) + dataset->size(Split::train),
-              static_cast<std::int64_t>(std::distance(std::filesystem::directory_iterator(folder_.path()), {})) / 2);
+    for (const Sample& sample : samples(*dataset, Split::test)) names.insert(label_of(sample, "image"));
+    EXPECT_EQ(static_cast<std::ptrdiff_t>(names.size() + samples(*dataset).size()),
+              std::distance(std::filesystem::directory_iterator(folder_.path()), {}) / 2);
     return names;
   };
   const auto before = tests();
@@ -106,7 +111,6 @@ TEST_F(ImageFolder, SplitsByNameAlone) {
   auto after = tests();
   after.insert(leaves);
   EXPECT_EQ(after, before);
-  EXPECT_EQ(open({{"test_share", 0.3}, {"prompts", std::int64_t{3}}})->prompts().size(), 3U);
 }
 
 TEST_F(ImageFolder, FingerprintFollowsPicturesAndCaptions) {
@@ -114,7 +118,9 @@ TEST_F(ImageFolder, FingerprintFollowsPicturesAndCaptions) {
   folder_.write("a.txt", "a dog");
   const auto before = open()->fingerprint();
   EXPECT_EQ(open()->fingerprint(), before);
-  EXPECT_NE(open({{"image_size", std::int64_t{32}}})->fingerprint(), before);
+  image_size_ = 32;
+  EXPECT_NE(open()->fingerprint(), before);
+  image_size_ = 0;
   folder_.write("a.txt", "a cat");
   EXPECT_NE(open()->fingerprint(), before);
   folder_.write("a.txt", "a dog");
@@ -155,7 +161,7 @@ TEST_F(ImageFolder, SaysWhichLineIsWrong) {
 TEST_F(ImageFolder, NamesADamagedPicture) {
   folder_.write("a.png", "no picture");
   const auto dataset = open();
-  const auto message = [&] { return message_of([&] { dataset->image(Split::train, 0); }); };
+  const auto message = [&] { return message_of([&] { samples(*dataset); }); };
   EXPECT_THAT(message(), AllOf(HasSubstr("a.png: neither PNG nor JPEG"), HasSubstr("; ")));
   picture("a.png");
   std::filesystem::resize_file(folder_.path() / "a.png", 40);
@@ -168,7 +174,7 @@ TEST_F(ImageFolder, ReadsNoPictureButTheOneAskedFor) {
   folder_.write("b.png", "no picture");
   std::filesystem::permissions(folder_ / "b.png", std::filesystem::perms::none);
   const auto dataset = open();
-  EXPECT_EQ(dataset->image(Split::train, 0).size(0), 3);
+  EXPECT_EQ(dataset->open(Split::train, 0)->next()->images.size(), 1U);
 }
 
 TEST_F(ImageFolder, GivesConversations) {
@@ -179,30 +185,27 @@ TEST_F(ImageFolder, GivesConversations) {
       "{\"file\": \"a.png\", \"caption\": \"a dog\", \"questions\": [{\"question\": \"what?\", \"answer\": "
       "\"dog\"}, {\"question\": \"cat?\", \"answer\": \"no\"}]}\n{\"file\": \"b.png\", \"caption\": \"a cat\"}\n");
   const auto dataset = open();
-  const auto& source = dynamic_cast<const Source&>(*dataset);
-  ASSERT_EQ(source.chapters(Split::train).size(), 1U);
-  EXPECT_EQ(source.chapters(Split::train)[0].samples, 4);
-  EXPECT_TRUE(source.chapters(Split::test).empty());
-  const auto reader = source.open(Split::train, 0);
-  std::vector<Sample> samples;
-  while (auto sample = reader->next()) samples.push_back(std::move(*sample));
-  ASSERT_EQ(samples.size(), 4U);
+  ASSERT_EQ(dataset->chapters(Split::train).size(), 1U);
+  EXPECT_EQ(dataset->chapters(Split::train)[0].samples, 4);
+  EXPECT_TRUE(dataset->chapters(Split::test).empty());
+  const auto train = samples(*dataset);
+  ASSERT_EQ(train.size(), 4U);
   std::vector<std::string> ids;
-  for (const Sample& sample : samples) {
+  for (const Sample& sample : train) {
     EXPECT_EQ(problem_of(sample), "") << sample.id;
     ids.push_back(sample.id);
   }
   EXPECT_THAT(ids, testing::ElementsAre("a.png#caption", "a.png#0", "a.png#1", "b.png#caption"));
-  EXPECT_EQ(samples[0].messages.at(0).content.at(0).text, "a dog");
-  EXPECT_EQ(samples[0].messages.at(1).content.at(0).image, 0);
-  EXPECT_EQ(samples[0].messages.at(1).content.at(0).weight, 1);
-  EXPECT_EQ(samples[2].messages.at(0).content.at(0).type, Part::Type::image);
-  EXPECT_EQ(samples[2].messages.at(0).content.at(1).text, "cat?");
-  EXPECT_EQ(samples[2].messages.at(1).content.at(0).text, "no");
-  EXPECT_EQ(samples[2].messages.at(1).content.at(0).weight, 1);
-  EXPECT_EQ(samples[0].images.at(0).sizes(), (std::vector<std::int64_t>{3, 10, 12}));  // as stored
-  EXPECT_EQ(samples[0].images.at(0).max().item<int>(), 0);
-  EXPECT_EQ(samples[3].captions.at(0), "a cat");
+  EXPECT_EQ(train[0].messages.at(0).content.at(0).text, "a dog");
+  EXPECT_EQ(train[0].messages.at(1).content.at(0).image, 0);
+  EXPECT_EQ(train[0].messages.at(1).content.at(0).weight, 1);
+  EXPECT_EQ(train[2].messages.at(0).content.at(0).type, Part::Type::image);
+  EXPECT_EQ(train[2].messages.at(0).content.at(1).text, "cat?");
+  EXPECT_EQ(train[2].messages.at(1).content.at(0).text, "no");
+  EXPECT_EQ(train[2].messages.at(1).content.at(0).weight, 1);
+  EXPECT_EQ(train[0].images.at(0).sizes(), (std::vector<std::int64_t>{3, 10, 12}));  // as stored
+  EXPECT_EQ(train[0].images.at(0).max().item<int>(), 0);
+  EXPECT_EQ(train[3].captions.at(0), "a cat");
 }
 
 TEST_F(ImageFolder, NeedsATrainingPicture) {

@@ -134,9 +134,10 @@ TEST_F(Interruption, CtrlCIsHeardBetweenTheStepsOfASampling) {
   const Recipe recipe = load_recipe(file("tiny.yaml"), {}, registry);
   auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
                                                recipe.tokenizer.parameters, {.wiring = recipe.wiring});
-  tokenizer->fit({"a white square"});
+  dynamic_cast<LearnsVocabulary&>(*tokenizer).fit({"a white square"});
   Pipeline pipeline(recipe, std::move(tokenizer), at::kCPU);
-  const auto generate = [&] { return pipeline.generate({"a white square"}, {1}, {}); };
+  const Request request{.messages = {{Role::user, {text_part("a white square")}}}, .want = Want::image, .seed = 1};
+  const auto generate = [&] { return pipeline.respond({&request, 1}, {}); };
   EXPECT_NO_THROW(generate());
   EXPECT_EXIT(
       {

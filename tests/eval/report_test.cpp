@@ -1,6 +1,7 @@
 #include "eval/report.h"
 
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,8 +12,7 @@
 #include "io/files.h"
 #include "message_of.h"
 #include "run_folder.h"
-#include "shape_pictures.h"
-#include "training/run_directory.h"
+#include "running/run_directory.h"
 #include "xml.h"
 
 namespace blip3u::eval {
@@ -27,6 +27,8 @@ using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::StartsWith;
 using testing::XmlReader;
+
+Tensor square(std::int64_t level) { return at::full({3, 64, 64}, level, at::kByte); }
 
 void fill(const TemporaryFolder& run) {
   run.write("metrics.json", made_up_metrics(0.95).dump());
@@ -45,14 +47,13 @@ void fill(const TemporaryFolder& run) {
   const RunDirectory directory(run.path());
   TaskResult generation;
   for (const char* output : {"blue circle", "red circle"}) {
-    generation.items.push_back({.id = "seed 1",
-                                .input = "a red circle",
-                                .output = output,
-                                .expected = "red circle",
-                                .score = output == std::string("red circle") ? 1.0 : 0.0});
+    generation.records.push_back({.id = "seed 1",
+                                  .input = "a red circle",
+                                  .output = output,
+                                  .expected = "red circle",
+                                  .score = output == std::string("red circle") ? 1.0 : 0.0});
   }
-  generation.images = {{draw(ColouredShape{0, 2}), "red circle", true},
-                       {draw(ColouredShape{1, 1}), "<b>wrong</b>", false}};
+  generation.records[0].images = {{square(200), "red circle", true}, {square(90), "<b>wrong</b>", false}};
   directory.write_result("tasks/generation", generation);
   directory.write_losses("encoder", {{"contrast", {3, 2, 1}}, {"<script>x", {5, 4, 3}}});
 }
@@ -122,8 +123,8 @@ TEST(Report, EscapesWhateverARunMayName) {
   run.write("metrics.json", metrics.dump());
   run.write("resolved.yaml", odd);
   TaskResult result;
-  result.items = {{.id = odd, .input = odd, .output = odd, .expected = odd, .score = 0}};
-  result.images = {{draw(ColouredShape{0, 2}), odd, true}};
+  result.records = {
+      {.id = odd, .input = odd, .output = odd, .expected = odd, .score = 0, .images = {{square(200), odd, true}}}};
   RunDirectory(run.path()).write_result("tasks/generation", result);
   const Element page = written(run);
   EXPECT_TRUE(page.all("script").empty());
@@ -170,7 +171,7 @@ TEST(Report, EmbedsEachPictureWholeWithItsLabelAndMark) {
     }
   }
   EXPECT_EQ(encoded.size() % 4, 0U);
-  EXPECT_TRUE(at::equal(to_bytes(decode_image(bytes, "embedded")), to_bytes(draw(ColouredShape{1, 1}))));
+  EXPECT_TRUE(at::equal(to_bytes(decode_image(bytes, "embedded")), square(90)));
 }
 
 TEST(Report, SaysWhichFileIsMissingOrDamaged) {

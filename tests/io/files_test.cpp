@@ -9,8 +9,8 @@
 #include "io/command.h"
 #include "io/hash.h"
 #include "io/progress.h"
+#include "running/run_directory.h"
 #include "support.h"
-#include "training/run_directory.h"
 
 namespace blip3u {
 namespace {

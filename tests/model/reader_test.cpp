@@ -59,6 +59,30 @@ TEST_F(ReaderTest, ConversationsOfUnlikeShapeShareABatchWithoutTouchingEachOther
   }
 }
 
+TEST_F(ReaderTest, RowsThatAreAlikeAreReadRunByRunWithTheSameNumbers) {
+  const std::vector<std::vector<Span>> rows{
+      {words({1}), picture(2), words({5, 6, 2}), picture(0), words({7}), words({8, 2}, 1)},
+      {words({1, 4}), picture(0), words({6, 2}), picture(1), words({9, 2}, 0.5F)},
+      {words({1}), picture(1), words({2}), picture(2), words({2}, 1)}};
+  const auto session = backbone_->begin(3);
+  const Reading together = read(*session, rows, {}, Purpose::learn_last);
+  EXPECT_EQ(session->length(), 2 + picture_tokens + 3 + picture_tokens + 2);  // the longest of each run
+  Loss alone{"", at::zeros({}), at::zeros({})};
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const Reading reading = read(*backbone_->begin(1), {rows[static_cast<std::size_t>(i)]}, {}, Purpose::learn_last);
+    EXPECT_LT(largest_difference(reading.state[0], together.state[i]), 1e-5) << i;
+    const Loss loss = text_loss(reading);
+    alone.sum += loss.sum;
+    alone.count += loss.count;
+  }
+  const Loss loss = text_loss(together);
+  EXPECT_NEAR(loss.sum.item<double>(), alone.sum.item<double>(), 1e-4);
+  EXPECT_DOUBLE_EQ(loss.count.item<double>(), alone.count.item<double>());
+  // A row in unlike company, where all is one block.
+  const Tensor packed = read(*backbone_->begin(2), {rows[0], {words({3, 2})}}, {}, Purpose::learn_last).state;
+  EXPECT_LT(largest_difference(packed[0], together.state[0]), 1e-5);
+}
+
 TEST_F(ReaderTest, AnEmptyRowKeepsItsState) {
   const auto session = backbone_->begin(2);
   const Tensor before = read(*session, {{words({1, 5, 2})}, {words({1, 6})}}).state;

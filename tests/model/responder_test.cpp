@@ -1,5 +1,7 @@
 // Requests to a whole pipeline of real plugins with random weights: what is tested is what does not depend on training.
+#include <algorithm>
 #include <fstream>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,7 +44,7 @@ class ResponderTest : public ::testing::Test {
     static Registry registry({BLIP3U_PLUGIN_FOLDER});
     const Recipe recipe = load_recipe(folder_ / "tiny.yaml", {}, registry);
     auto tokenizer = make<Tokenizer>(Kind::tokenizer, "words");
-    tokenizer->fit({"draw a red circle", "what is it", "one two three four five"});
+    dynamic_cast<LearnsVocabulary&>(*tokenizer).fit({"draw a red circle", "what is it", "one two three four five"});
     pipeline_ = std::make_unique<Pipeline>(recipe, std::move(tokenizer), at::kCPU);
     for (const char* role : {"encoder", "backbone", "denoiser", "decoder"}) randomize(*pipeline_->part(role), 5);
   }
@@ -101,6 +103,59 @@ TEST_F(ResponderTest, APictureDependsOnItsPromptAndItsSeed) {
   EXPECT_TRUE(at::equal(image, one(ask("draw a red circle", Want::image, 7)).images.at(0)));
   EXPECT_GT(largest_difference(image, one(ask("draw a red circle", Want::image, 8)).images.at(0)), 1e-3);
   EXPECT_GT(largest_difference(image, one(ask("what is it", Want::image, 7)).images.at(0)), 1e-4);
+}
+
+// Beside the backbone asked word by word.
+TEST_F(ResponderTest, LikelihoodsAreThoseOfTheWordsOneByOne) {
+  const std::vector<std::string> replies{"one two", "", "five four three two one", "red"};
+  const std::vector<Request> requests(replies.size(), ask("what is it"));
+  const std::vector<double> values = pipeline_->log_likelihood(requests, replies);
+  const Tokenizer& tokenizer = pipeline_->tokenizer();
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    const auto read = tokenizer.render(requests[i].messages, /*open_reply=*/true);
+    std::vector<std::int64_t> ids;
+    for (const Span& span : read) ids.insert(ids.end(), span.ids.begin(), span.ids.end());
+    std::vector<std::int64_t> words = tokenizer.encode(replies[i]);
+    words.push_back(tokenizer.frame().end);
+    const auto session = pipeline_->backbone().begin(1);
+    Tensor state;
+    const auto append = [&](std::int64_t id) {
+      state = session->append({.embeds = pipeline_->backbone().embed(at::full({1, 1}, id, at::kLong))});
+    };
+    for (const std::int64_t id : ids) append(id);
+    double sum = 0;
+    for (const std::int64_t word : words) {
+      sum += at::log_softmax(pipeline_->backbone().logits(state), -1)[0][0][word].item<double>();
+      append(word);
+    }
+    EXPECT_NEAR(values[i], sum, 1e-4) << replies[i];
+  }
+  EXPECT_THAT(message_of([&] { pipeline_->log_likelihood(requests, {"one"}); }),
+              HasSubstr("4 requests, but 1 replies"));
+}
+
+TEST_F(ResponderTest, SimilaritiesAreThoseOfTheEmbeddings) {
+  const Tensor images = at::stack({picture(1), picture(2)});
+  const std::vector<std::string> captions{"draw a red circle", "one", "what is it"};
+  const Tensor texts = pipeline_->embed_texts(captions), seen = pipeline_->embed_images(images);
+  EXPECT_LT(largest_difference(texts.norm(2, 1), at::ones({3})), 1e-5);
+  EXPECT_LT(largest_difference(seen.norm(2, 1), at::ones({2})), 1e-5);
+  EXPECT_LT(largest_difference(pipeline_->classify(images, captions), seen.matmul(texts.t())), 1e-6);
+}
+
+TEST_F(ResponderTest, OnlyThePartsThatAreAskedForAreBuilt) {
+  for (const auto& [ability, built] :
+       std::map<Model::Ability, std::vector<std::string>>{{Model::Ability::classify, {"encoder"}},
+                                                          {Model::Ability::answer, {"encoder", "backbone"}},
+                                                          {Model::Ability::reconstruct, {"encoder", "decoder"}}}) {
+    const Pipeline part(pipeline_->recipe(), make<Tokenizer>(Kind::tokenizer, "words"), at::kCPU,
+                        Pipeline::parts_for(ability));
+    for (const char* role : {"encoder", "backbone", "denoiser", "sampler", "guidance", "decoder"}) {
+      EXPECT_EQ(part.part(role) != nullptr, std::ranges::find(built, role) != built.end()) << role;
+    }
+    EXPECT_EQ(part.missing_for(ability), "");
+  }
 }
 
 TEST_F(ResponderTest, PiecesOfTextAreTheReply) {

@@ -83,19 +83,45 @@ class SmallCount : public Sound {
   }
 };
 
+/// Takes steps, after each of which it tells the watch.
+class Stepped : public Sound {
+  using Sound::Sound;
+  Tensor decode(const DecodeTask& task) override {
+    constexpr std::int64_t steps = 4;
+    Tensor images = Sound::decode(task) / steps;
+    for (std::int64_t step = 1; step <= steps; ++step) tell(task.watch, {.done = step, .total = steps});
+    return images;
+  }
+  virtual void tell(const Watch& watch, const Step& step) { report(watch, step); }
+};
+
+class IgnoresWatch : public Stepped {
+  using Stepped::Stepped;
+  void tell(const Watch&, const Step&) override {}
+};
+
+class GoesOn : public Stepped {
+  using Stepped::Stepped;
+  void tell(const Watch& watch, const Step& step) override {
+    if (watch) watch(step);
+  }
+};
+
 constexpr ParameterSpec parameters[] = {layers::tokens_parameter};
+constexpr ParameterSpec stepped[] = {layers::tokens_parameter, integer("steps", 4, 1, 4, "steps that it takes")};
 constexpr const char* provides[] = {"images"};
 constexpr const char* needs[] = {"features"};
 constexpr const char* losses[] = {"reconstruction"};
 
 template <class T>
-constexpr ComponentDescriptor decoder(const char* name, const char* summary) {
+constexpr ComponentDescriptor decoder(const char* name, const char* summary,
+                                      std::span<const ParameterSpec> own = parameters) {
   return {.kind = Kind::decoder,
           .name = name,
           .summary = summary,
           .provides = provides,
           .needs = needs,
-          .parameters = parameters,
+          .parameters = own,
           .losses = losses,
           .check = [](const Parameters& values,
                       Wiring& wiring) { layers::check_decoder(values.integer("tokens"), wiring); },
@@ -108,6 +134,9 @@ constexpr ComponentDescriptor components[] = {
     decoder<HalfSize>("half_size", "Gives images of half the size."),
     decoder<BatchContrast>("batch_contrast", "Dims its images by the contrast of the whole batch."),
     decoder<AltersFeatures>("alters_features", "Clamps the features in place."),
+    decoder<Stepped>("sound_in_steps", "Nothing is wrong with it.", stepped),
+    decoder<IgnoresWatch>("ignores_watch", "Takes steps, but tells the watch of none.", stepped),
+    decoder<GoesOn>("goes_on", "Goes on when the watch says to stop.", stepped),
     decoder<SmallCount>("small_count", "Its loss counts less than one element."),
 };
 

@@ -146,6 +146,86 @@ class WrongBiasGradient : public Sound {
   Tensor bias_;
 };
 
+/// Works out its steering when it is told the times, but counts them from one.
+class CountsFromOne : public Sound {
+  using Sound::Sound;
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    times_.assign(given.times.begin(), given.times.end());
+    return Sound::prepare(given);
+  }
+  Tensor predict(const Prediction& asked) override {
+    const auto next = static_cast<std::size_t>(asked.step + 1);
+    const bool told = asked.step >= 0 && next < times_.size();
+    return Sound::predict({.noised = asked.noised,
+                           .time = told ? torch::full_like(asked.time, times_[next]) : asked.time,
+                           .condition = asked.condition});
+  }
+  std::vector<double> times_;
+};
+
+/// Adds the mean of source pictures to its tokens, padding included.
+class ReadsPadding : public Sound {
+  using Sound::Sound;
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    auto prepared = Sound::prepare(given);
+    for (const Visual& source : given.sources) prepared->tokens = prepared->tokens + source.x.mean({1, 2}, true);
+    return prepared;
+  }
+};
+
+/// Made pictures stay as tokens of the session, and zeros stand for nothing.
+class Able : public Sound, public Keeps, public Nulls {
+ public:
+  Able(const Parameters& parameters, const BuildContext& context)
+      : Sound(parameters, context), backbone_(context.wiring.backbone_width) {}
+
+  Tensor keep(Session& session, const Visual& made) override {
+    const Tensor embeds = torch::constant_pad_nd(shown(made.x), {0, backbone_ - made.x.size(2)});
+    return session.append({.embeds = embeds, .commit = commits()}).select(1, -1);
+  }
+
+  std::unique_ptr<Condition> null(const Condition& given, const Tensor& rows) override {
+    return std::make_unique<Condition>(given.context, emptied(given.tokens, rows.view({-1, 1, 1})));
+  }
+
+ protected:
+  virtual Tensor shown(const Tensor& x) const { return x; }
+  virtual bool commits() const { return true; }
+  virtual Tensor emptied(const Tensor& tokens, const Tensor& rows) const { return torch::where(rows, 0.0, tokens); }
+
+ private:
+  std::int64_t backbone_;
+};
+
+class KeepsNothing : public Able {
+  using Able::Able;
+  bool commits() const override { return false; }
+};
+
+class KeepsABlank : public Able {
+  using Able::Able;
+  Tensor shown(const Tensor& x) const override { return torch::zeros_like(x); }
+};
+
+class KeepsTheMean : public Able {
+  using Able::Able;
+  Tensor shown(const Tensor& x) const override { return x + x.mean(0, /*keepdim=*/true); }
+};
+
+class EmptiesAll : public Able {
+  using Able::Able;
+  Tensor emptied(const Tensor& tokens, const Tensor& rows) const override {
+    return rows.any().item<bool>() ? torch::zeros_like(tokens) : tokens;
+  }
+};
+
+class EmptiesHalf : public Able {
+  using Able::Able;
+  Tensor emptied(const Tensor& tokens, const Tensor& rows) const override {
+    return torch::where(rows, 0.5 * tokens, tokens);
+  }
+};
+
 constexpr ParameterSpec parameters[] = {
     integer("width", 16, 1, 4096, "width of the network"),
     integer("queries", 4, 1, 1024, "learnable queries that read the context"),
@@ -176,6 +256,14 @@ constexpr ComponentDescriptor components[] = {
     denoiser<RemembersCondition>("remembers_condition", "Predicts by the condition that was prepared last."),
     denoiser<SpoilsCondition>("spoils_condition", "Halves the condition whenever it predicts."),
     denoiser<CommitsQueries>("commits_queries", "Leaves its queries in the context."),
+    denoiser<CountsFromOne>("counts_from_one", "Takes the time after the one that it is asked for."),
+    denoiser<ReadsPadding>("reads_padding", "Reads the padding of source pictures."),
+    denoiser<Able>("sound_able", "Nothing is wrong with it; it keeps pictures and knows nothing."),
+    denoiser<KeepsNothing>("keeps_nothing", "Does not commit the pictures that it is to keep."),
+    denoiser<KeepsABlank>("keeps_a_blank", "Keeps a blank picture."),
+    denoiser<KeepsTheMean>("keeps_the_mean", "Mixes the pictures that it keeps."),
+    denoiser<EmptiesAll>("empties_all", "Where one row stands for nothing, all do."),
+    denoiser<EmptiesHalf>("empties_half", "Half of the context is left in what stands for nothing."),
     denoiser<MeanOfBatch>("mean_of_batch", "Centres its input over the batch."),
 };
 

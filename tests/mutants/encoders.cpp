@@ -156,6 +156,29 @@ class ForeignError : public Sound {
   [[noreturn]] void refuse(const std::string& message) const override { throw std::runtime_error(message); }
 };
 
+/// Takes enabled gradients for training.
+class NoisyWithGradients : public Sound {
+  using Sound::Sound;
+  Visual encode(const Tensor& images) override {
+    Visual visual = Sound::encode(images);
+    if (torch::GradMode::is_enabled()) visual.x = 1.1 * visual.x;
+    return visual;
+  }
+};
+
+/// Hands out the same memory each time.
+class ReusesMemory : public Sound {
+  using Sound::Sound;
+  Visual encode(const Tensor& images) override {
+    Visual visual = Sound::encode(images);
+    if (torch::GradMode::is_enabled()) return visual;
+    if (!memory_.defined() || memory_.sizes() != visual.x.sizes()) memory_ = torch::empty_like(visual.x);
+    memory_.copy_(visual.x);
+    return {memory_, {}};
+  }
+  Tensor memory_;
+};
+
 constexpr ParameterSpec parameters[] = {
     integer("grid", 4, 1, 64, "patches along each side"),
     integer("width", 8, 2, 1024, "width of the features"),
@@ -196,6 +219,8 @@ constexpr ComponentDescriptor components[] = {
     encoder<Detached>("detached", "The gradient stops before its first layer."),
     encoder<Prints>("prints", "Prints a line for each batch."),
     encoder<SharesState>("shares_state", "Its features are divided by how many objects of its class there are."),
+    encoder<NoisyWithGradients>("noisy_with_gradients", "Makes other features while gradients are enabled."),
+    encoder<ReusesMemory>("reuses_memory", "Its next features overwrite the ones before."),
     encoder<ForeignError>("foreign_error", "Throws std::runtime_error for images of another size."),
 };
 

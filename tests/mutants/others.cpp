@@ -1,7 +1,10 @@
 // Data sets, tokenizers and tasks that are wrong in one way each, and one `sound` of each kind, from which they differ.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <iterator>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -14,6 +17,7 @@
 #include <fmt/ranges.h>
 
 #include "blip3u/dataset.h"
+#include "blip3u/image.h"
 #include "blip3u/plugin.h"
 #include "blip3u/task.h"
 #include "blip3u/tokenizer.h"
@@ -26,80 +30,63 @@ namespace {
 constexpr const char* colours[] = {"red", "green", "blue"};
 
 /// Pictures that fade from left to right in one of three colours.
-class Fades : public Dataset {
+class Fades : public Dataset, public Indexed {
  public:
-  Fades(const Parameters& parameters, const BuildContext&) : image_size_(parameters.integer("image_size")) {
-    for (std::size_t i = 0; i < examples_.size(); ++i) {
-      examples_[i] = {.id = fmt::format("fade {}", i),
-                      .caption = fmt::format("a {} fade", colours[i % 3]),
-                      .questions = {{.text = "what colour is the fade?", .answer = colours[i % 3]}}};
-    }
-  }
+  Fades(const Parameters&, const BuildContext& context) : image_size_(context.wiring.image_size) {}
 
-  std::int64_t size(Split split) const override { return split == Split::train ? 9 : 3; }
-
-  const Example& example(Split split, std::int64_t index) const override { return examples_[place(split, index)]; }
-
-  Tensor image(Split split, std::int64_t index) const override {
-    const std::size_t which = place(split, index);
-    Tensor picture = torch::full({3, image_size_, image_size_}, -1.0);
-    const std::size_t darker = which / 3;
-    const double brightest = 1.0 - 0.1 * static_cast<double>(darker);
-    picture[static_cast<std::int64_t>(which % 3)] = torch::linspace(-1, brightest, image_size_).expand_as(picture[0]);
-    return picture;
-  }
-
-  bool trains_generation(std::int64_t index) const override {
-    place(Split::train, index);
-    return true;
-  }
-
-  std::vector<std::string> classes() const override {
-    std::vector<std::string> captions;
-    for (const char* colour : colours) captions.push_back(fmt::format("a {} fade", colour));
-    return captions;
-  }
-
-  std::vector<Prompt> prompts() const override {
-    std::vector<Prompt> prompts;
-    for (const std::string& caption : classes()) prompts.push_back({.text = caption});
-    return prompts;
-  }
-
+  std::vector<Chapter> chapters(Split split) const override { return {{"fades", samples(split)}}; }
+  std::unique_ptr<Reader> open(Split split, std::int64_t) const override { return read_in_order(*this, split); }
   std::string fingerprint() const override { return fmt::format("fades {}", image_size_); }
+  std::int64_t samples(Split split) const override { return split == Split::train ? 9 : 3; }
+
+  Sample sample(Split split, std::int64_t index) const override {
+    const std::int64_t which = split == Split::train ? index : samples(Split::train) + index;
+    if (index < 0 || index >= samples(split)) {
+      throw Error(fmt::format("dataset: there is no picture {}; ask for one of {}", index, samples(split)));
+    }
+    Tensor picture = torch::full({3, image_size_, image_size_}, -1.0);
+    const double brightest = 1.0 - 0.1 * static_cast<double>(which / 3);
+    picture[which % 3] = torch::linspace(-1, brightest, image_size_).expand_as(picture[0]);
+    const std::string caption = fmt::format("a {} fade", colours[which % 3]);
+    Sample sample;
+    sample.id = fmt::format("fade {}", which);
+    sample.messages = {{Role::user, {text_part(caption)}}, {Role::assistant, {image_part(0, 1)}}};
+    sample.images = {to_bytes(picture)};
+    sample.captions = {caption};
+    return sample;
+  }
 
  protected:
-  std::vector<Example> examples_ = std::vector<Example>(12);
-
- private:
-  /// In examples_, where the test split stands behind the training split.
-  std::size_t place(Split split, std::int64_t index) const {
-    if (index < 0 || index >= size(split)) {
-      throw Error(fmt::format("dataset: there is no picture {}; ask for one of {}", index, size(split)));
-    }
-    return static_cast<std::size_t>(split == Split::train ? index : size(Split::train) + index);
-  }
-
   std::int64_t image_size_;
 };
 
 /// Shifts a picture a little further each time, to have more to train on.
 class Wanders : public Fades {
   using Fades::Fades;
-  Tensor image(Split split, std::int64_t index) const override { return Fades::image(split, index).roll(calls_++, 2); }
-  mutable std::int64_t calls_ = 0;
+  Sample sample(Split split, std::int64_t index) const override {
+    Sample sample = Fades::sample(split, index);
+    sample.images[0] = sample.images[0].roll(calls_++, 2);
+    return sample;
+  }
+  mutable std::atomic<std::int64_t> calls_ = 0;
 };
 
 class SameIds : public Fades {
- public:
-  SameIds(const Parameters& parameters, const BuildContext& context) : Fades(parameters, context) {
-    examples_[1].id = examples_[0].id;
+  using Fades::Fades;
+  Sample sample(Split split, std::int64_t index) const override {
+    Sample sample = Fades::sample(split, index);
+    if (index == 1) sample.id = "fade 0";
+    return sample;
   }
 };
 
 class GreyPictures : public Fades {
   using Fades::Fades;
-  Tensor image(Split split, std::int64_t index) const override { return Fades::image(split, index).mean(0, true); }
+  Sample sample(Split split, std::int64_t index) const override {
+    Sample sample = Fades::sample(split, index);
+    sample.images[0] = sample.images[0].narrow(0, 0, 1);
+    return sample;
+  }
 };
 
 class OtherFingerprint : public Fades {
@@ -110,30 +97,59 @@ class OtherFingerprint : public Fades {
   }
 };
 
-/// Holds the last class out of the prompts, but not out of training.
+/// Says which class is held out, and trains on it.
 class LeaksHeldOut : public Fades {
   using Fades::Fades;
-  std::vector<Prompt> prompts() const override {
-    std::vector<Prompt> prompts = Fades::prompts();
-    prompts.back().held_out = true;
-    return prompts;
+  Sample sample(Split split, std::int64_t index) const override {
+    Sample sample = Fades::sample(split, index);
+    sample.labels = {{"held_out", index % 3 == 2 ? "yes" : "no"}};
+    return sample;
   }
 };
 
-constexpr ParameterSpec dataset_parameters[] = {integer("image_size", 32, 8, 256, "pixels a side of the pictures")};
+class MiscountsChapter : public Fades {
+  using Fades::Fades;
+  std::vector<Chapter> chapters(Split split) const override { return {{"fades", samples(split) + 1}}; }
+};
 
-void check_dataset(const Parameters& parameters, Wiring& wiring) {
-  wiring.image_size = parameters.integer("image_size");
-}
+/// Its reader skips one sample too many.
+class SkipsTooFar : public Fades {
+  using Fades::Fades;
+  class Eager : public Reader {
+   public:
+    explicit Eager(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
+    std::optional<Sample> next() override { return reader_->next(); }
+    void skip(std::int64_t count) override { reader_->skip(count + 1); }
+
+   private:
+    std::unique_ptr<Reader> reader_;
+  };
+  std::unique_ptr<Reader> open(Split split, std::int64_t chapter) const override {
+    return std::make_unique<Eager>(Fades::open(split, chapter));
+  }
+};
+
+/// Its index begins with the last sample.
+class IndexTurned : public Fades {
+  using Fades::Fades;
+  struct Straight final : Indexed {
+    const Fades* fades;
+    std::int64_t samples(Split split) const override { return fades->samples(split); }
+    Sample sample(Split split, std::int64_t index) const override { return fades->Fades::sample(split, index); }
+  };
+  std::unique_ptr<Reader> open(Split split, std::int64_t) const override {
+    straight_.fades = this;
+    return read_in_order(straight_, split);
+  }
+  Sample sample(Split split, std::int64_t index) const override {
+    return Fades::sample(split, samples(split) - 1 - index);
+  }
+  mutable Straight straight_;
+};
 
 template <class T>
 constexpr ComponentDescriptor dataset(const char* name, const char* summary) {
-  return {.kind = Kind::dataset,
-          .name = name,
-          .summary = summary,
-          .parameters = dataset_parameters,
-          .check = check_dataset,
-          .create = create<T>};
+  return {.kind = Kind::dataset, .name = name, .summary = summary, .create = create<T>};
 }
 
 // Tokenizers ----------------------------------------------------------------------------------------------------------
@@ -141,7 +157,7 @@ constexpr ComponentDescriptor dataset(const char* name, const char* summary) {
 constexpr std::int64_t unknown = 3, first_free = 4;  // 0, 1 and 2 are padding and the frame
 
 /// One id for each run of anything but white space.
-class Sound : public Tokenizer {
+class Sound : public Tokenizer, public LearnsVocabulary {
  public:
   Sound(const Parameters&, const BuildContext&) {}
 
@@ -266,34 +282,41 @@ class Answers : public Task {
 
   Model::Ability needs() const override { return Model::Ability::answer; }
 
-  std::string missing_for(const Dataset& dataset) const override {
-    for (std::int64_t i = 0; i < dataset.size(Split::test); ++i) {
-      if (!dataset.example(Split::test, i).questions.empty()) return {};
+  std::vector<Item> items(const TaskData& data, std::uint64_t) const override {
+    std::vector<Item> items;
+    for (const Dataset* dataset : data.datasets) {
+      for_each_sample(*dataset, Split::test, [&](Sample&& sample) {
+        if (sample.messages.size() != 2 || sample.messages[1].content[0].type != Part::Type::text) return true;
+        items.push_back({.id = sample.id,
+                         .messages = {sample.messages[0]},
+                         .images = sample.images,
+                         .expected = sample.messages[1].content[0].text});
+        return true;
+      });
     }
-    return "the data set has no test questions; give it some, or take the task out of the recipe";
+    return items;
   }
 
-  TaskResult evaluate(const TaskContext& context) override {
-    TaskResult result;
-    std::int64_t right = 0;
-    const std::int64_t images = context.dataset.size(Split::test);
-    for (std::int64_t i = 0; i < images; ++i) {
-      const Example& example = context.dataset.example(Split::test, i);
-      for (const Question& question : example.questions) {
-        const Tensor image = context.dataset.image(Split::test, i).unsqueeze(0);
-        const std::string answer = context.model.answer(image, {question.text}).at(0);
-        const bool good = matches(answer, question.answer);
-        right += good ? 1 : 0;
-        result.items.push_back({.id = example.id,
-                                .input = question.text,
-                                .output = answer,
-                                .expected = question.answer,
-                                .score = good ? 1.0 : 0.0});
-      }
-      if (context.progress) context.progress(i + 1, images);
+  std::string missing_for(const TaskData& data) const override {
+    return items(data, 0).empty() ? "the data set has no test questions; give it some, or take the task out" : "";
+  }
+
+  std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
+    std::vector<ItemRecord> records;
+    for (const Output& output : outputs) {
+      records.push_back({.id = item.id,
+                         .input = item.messages[0].content.back().text,
+                         .output = output.text,
+                         .expected = item.expected,
+                         .score = matches(output.text, item.expected) ? 1.0 : 0.0});
     }
-    result.scores = {share(right, static_cast<std::int64_t>(result.items.size()))};
-    return result;
+    return records;
+  }
+
+  std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records, std::uint64_t) const override {
+    std::int64_t right = 0;
+    for (const ItemRecord& record : records) right += record.score == 1 ? 1 : 0;
+    return {share(right, static_cast<std::int64_t>(records.size()))};
   }
 
  protected:
@@ -329,6 +352,36 @@ class NeedsLittle : public Answers {
   Model::Ability needs() const override { return Model::Ability::reconstruct; }
 };
 
+/// Asks the same thing twice under one name.
+class RepeatsItem : public Answers {
+  using Answers::Answers;
+  std::vector<Item> items(const TaskData& data, std::uint64_t seed) const override {
+    auto items = Answers::items(data, seed);
+    if (!items.empty()) items.push_back(items.front());
+    return items;
+  }
+};
+
+/// Remembers how many it has scored.
+class RemembersScores : public Answers {
+  using Answers::Answers;
+  bool matches(const std::string& answer, const std::string& expected) const override {
+    static int scored = 0;
+    return ++scored % 7 != 0 && Answers::matches(answer, expected);
+  }
+};
+
+/// Its interval lies beside its value.
+class IntervalBeside : public Answers {
+  using Answers::Answers;
+  Score share(std::int64_t right, std::int64_t count) const override {
+    Score score = Answers::share(right, count);
+    score.low = score.value + 0.1;
+    score.high = score.value + 0.2;
+    return score;
+  }
+};
+
 template <class T>
 constexpr ComponentDescriptor task(const char* name, const char* summary) {
   return {.kind = Kind::task, .name = name, .summary = summary, .create = create<T>};
@@ -341,6 +394,9 @@ constexpr ComponentDescriptor components[] = {
     dataset<GreyPictures>("grey_pictures", "Its pictures have one channel."),
     dataset<OtherFingerprint>("other_fingerprint", "Its fingerprint counts how often it was asked."),
     dataset<LeaksHeldOut>("leaks_held_out", "Trains generation on what its prompts hold out."),
+    dataset<MiscountsChapter>("miscounts_chapter", "Says that its chapter has one sample more."),
+    dataset<SkipsTooFar>("skips_too_far", "Its reader skips one sample too many."),
+    dataset<IndexTurned>("index_turned", "Its index begins with the last sample."),
     tokenizer<Sound>("sound", "Nothing is wrong with it."),
     tokenizer<ShortVocabulary>("short_vocabulary", "Its last id lies outside its vocabulary."),
     tokenizer<RestoreLosesWord>("restore_loses_word", "Restores all words but one."),
@@ -357,6 +413,9 @@ constexpr ComponentDescriptor components[] = {
     task<Answers>("sound", "Nothing is wrong with it."),
     task<NeverFull>("never_full", "Divides by one question too many, so that nobody scores 1."),
     task<NeedsLittle>("needs_little", "Uses an ability that it does not name."),
+    task<RepeatsItem>("repeats_item", "Two of its items have one id."),
+    task<RemembersScores>("remembers_scores", "Scores every seventh reply as wrong."),
+    task<IntervalBeside>("interval_beside", "Its interval does not hold its value."),
     task<LikesAll>("likes_all", "Scores every answer as right."),
 };
 

@@ -1,4 +1,8 @@
 // Samplers that are wrong in one way each, and `sound`, from which they differ.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 #include <torch/torch.h>
 
 #include "blip3u/plugin.h"
@@ -51,6 +55,25 @@ class Sound : public Sampler, public Objective {
 
  private:
   at::Device device_;
+};
+
+/// Honest: Euler's method for the first sqrt(n) of n steps, then Heun's. Its error falls as h^1.5.
+class BetweenOrders : public Sound {
+ public:
+  using Sound::Sound;
+  double order() const override { return 1.5; }
+  Made sample(const SampleTask& task) override {
+    const auto simple = static_cast<std::int64_t>(std::sqrt(static_cast<double>(options_.steps)));
+    Tensor x = start(task.layout, task.noise);
+    for (std::int64_t step = 0; step < options_.steps; ++step) {
+      const double time = layers::flow_time(step, options_), next = layers::flow_time(step + 1, options_);
+      const Tensor here = guided_prediction(task, {x, {}}, time);
+      const Tensor there = step < simple ? here : guided_prediction(task, {x + (next - time) * here, {}}, next);
+      x = x + 0.5 * (next - time) * (here + there);
+      report(task.watch, {.done = step + 1, .total = options_.steps});
+    }
+    return {.visual = {x, {}}};
+  }
 };
 
 /// States the order of Heun's method, but follows Euler's.
@@ -151,6 +174,93 @@ class BackwardsTime : public Sound {
   }
 };
 
+/// The same task with another guidance and watch.
+SampleTask changed(const SampleTask& task, Guidance* guidance, Watch watch) {
+  return {.denoiser = task.denoiser,
+          .layout = task.layout,
+          .condition = task.condition,
+          .noise = task.noise,
+          .rows = task.rows,
+          .contexts = task.contexts,
+          .guidance = guidance,
+          .watch = std::move(watch)};
+}
+
+/// Misreads the guidance.
+template <Tensor (*misread)(Guidance& guidance, const Combination& given)>
+class Misreads : public Sound {
+  using Sound::Sound;
+  struct Read : Guidance {
+    explicit Read(Guidance& from) : guidance(from) {}
+    std::vector<Context> contexts() const override { return guidance.contexts(); }
+    Tensor combine(const Combination& given) override { return misread(guidance, given); }
+    Guidance& guidance;
+  };
+  Made sample(const SampleTask& task) override {
+    if (!task.guidance) return Sound::sample(task);
+    Read read(*task.guidance);
+    return Sound::sample(changed(task, &read, task.watch));
+  }
+};
+
+Tensor ignored(Guidance&, const Combination& given) { return given.predictions[0]; }
+Tensor reversed(Guidance& guidance, const Combination& given) {
+  return guidance.combine({given.predictions.flip(0), given.time});
+}
+Tensor twice(Guidance& guidance, const Combination& given) {
+  Tensor predictions = given.predictions.clone();
+  predictions[0] = guidance.combine(given);
+  return guidance.combine({predictions, given.time});
+}
+
+/// Misleads the watch.
+template <bool (*tell)(const Watch& watch, const Step& step)>
+class Misleads : public Sound {
+  using Sound::Sound;
+  Made sample(const SampleTask& task) override {
+    return Sound::sample(changed(task, task.guidance, [&](const Step& step) { return tell(task.watch, step); }));
+  }
+};
+
+bool silent(const Watch&, const Step&) { return true; }
+bool deaf(const Watch& watch, const Step& step) {
+  if (watch) watch(step);
+  return true;
+}
+bool one_too_many(const Watch& watch, const Step& step) {
+  return !watch || watch({.done = step.done, .total = step.total + 1});
+}
+bool other_error(const Watch& watch, const Step& step) {
+  if (!watch || watch(step)) return true;
+  throw Error("stopped");
+}
+
+/// States its times from data to noise.
+class TimesBackwards : public Sound {
+  using Sound::Sound;
+  std::vector<double> times() const override {
+    std::vector<double> times = layers::flow_times(options_);
+    std::reverse(times.begin(), times.end());
+    return times;
+  }
+};
+
+/// Follows what another sampler has trained.
+class Solver : public Sampler {
+ public:
+  Solver(const Parameters& parameters, const BuildContext& context) : sound_(parameters, context) {}
+  double order() const override { return 2; }
+  Made sample(const SampleTask& task) override { return sound_.sample(task); }
+
+ private:
+  Sound sound_;
+};
+
+class OverstatingSolver : public Solver {
+  using Solver::Solver;
+  double order() const override { return 3; }
+};
+
 constexpr ParameterSpec parameters[] = {integer("steps", 30, 1, 10000, "steps of the solver")};
 
 void check(const Parameters&, Wiring& wiring) {
@@ -158,12 +268,18 @@ void check(const Parameters&, Wiring& wiring) {
   layers::check_objective("velocity/linear", "velocity/linear", wiring);
 }
 
+void check_solver(const Parameters&, Wiring& wiring) {
+  layers::check_continuous(wiring);
+  if (wiring.objective != "velocity/linear") wiring.reject("", "it solves velocity/linear; choose a sampler of that");
+}
+
 constexpr const char* provides[] = {"sample"};
 constexpr const char* needs[] = {"predict"};
 constexpr const char* losses[] = {"flow"};
 
 template <class T>
-constexpr ComponentDescriptor sampler(const char* name, const char* summary) {
+constexpr ComponentDescriptor sampler(const char* name, const char* summary,
+                                      decltype(ComponentDescriptor::check) checks = check) {
   return {.kind = Kind::sampler,
           .name = name,
           .summary = summary,
@@ -171,12 +287,13 @@ constexpr ComponentDescriptor sampler(const char* name, const char* summary) {
           .needs = needs,
           .parameters = parameters,
           .losses = losses,
-          .check = check,
+          .check = checks,
           .create = create<T>};
 }
 
 constexpr ComponentDescriptor components[] = {
     sampler<Sound>("sound", "Nothing is wrong with it."),
+    sampler<BetweenOrders>("sound_between_orders", "Nothing is wrong with it: it is of order 1.5."),
     sampler<OverstatesOrder>("overstates_order", "Its solver is of order 1, but states 2."),
     sampler<WrongSign>("wrong_sign", "Its loss teaches the way from data to noise."),
     sampler<DetachesPrediction>("detaches_prediction", "No gradient comes out of its loss."),
@@ -185,6 +302,16 @@ constexpr ComponentDescriptor components[] = {
     sampler<OneNoiseForAll>("one_noise_for_all", "Begins with the first row's noise in every row."),
     sampler<AltersConditions>("alters_conditions", "Normalises the conditions' tokens in place."),
     sampler<UnlistedLoss>("unlisted_loss", "Returns a loss that its descriptor does not name."),
+    sampler<Misreads<ignored>>("ignores_guidance", "Follows the first context alone."),
+    sampler<Misreads<reversed>>("reverses_contexts", "Takes the contexts in reverse."),
+    sampler<Misreads<twice>>("guides_twice", "Guides what is guided already."),
+    sampler<Misleads<silent>>("silent", "Tells the watch nothing."),
+    sampler<Misleads<deaf>>("deaf", "Goes on when the watch says to stop."),
+    sampler<Misleads<one_too_many>>("one_too_many", "Tells of one step more than it takes."),
+    sampler<Misleads<other_error>>("other_error", "Throws another error than Cancelled."),
+    sampler<TimesBackwards>("times_backwards", "States its times in reverse."),
+    sampler<Solver>("sound_solver", "Nothing is wrong with it; another sampler trains what it solves.", check_solver),
+    sampler<OverstatingSolver>("overstating_solver", "Trains nothing, and states order 3 instead of 2.", check_solver),
     sampler<BackwardsTime>("backwards_time", "Tells the denoiser time 0 for noise and 1 for data."),
 };
 

@@ -47,6 +47,35 @@ TEST(Layers, RmsNormAddsItsEpsilonToTheMeanSquare) {
   EXPECT_LT(largest_difference(norm(small).to(at::kDouble), expected), 1e-5);
 }
 
+TEST(Layers, RmsNormAndItsGradientsAreThoseOfItsFormula) {
+  for (const std::int64_t width : {5, 16, 50}) {
+    const Tensor all = normal({7, 5, width}, 3), weight = normal({width}, 1, 2)[0];
+    for (const Tensor& x : {all, all.narrow(2, 1, 3), all.transpose(1, 2), all.transpose(0, 2), all[1][2][3]}) {
+      std::vector<Tensor> inputs{x.detach().requires_grad_(), weight.detach().clone().requires_grad_()};
+      std::vector<Tensor> exact{x.to(at::kDouble).requires_grad_(), weight.to(at::kDouble).requires_grad_()};
+      const Tensor y = nn::rms_norm(inputs[0], inputs[1], 1e-6);
+      const Tensor expected = exact[0] / (exact[0].square().mean(-1, true) + 1e-6).sqrt() * exact[1];
+      EXPECT_LT(largest_difference(y.to(at::kDouble), expected), 1e-6);
+      {
+        const at::NoGradGuard no_grad;
+        EXPECT_TRUE(at::equal(nn::rms_norm(x, weight, 1e-6), y));
+      }
+      const Tensor above = normal(y.sizes(), 1, 3)[0];
+      const auto gradients = torch::autograd::grad({y}, inputs, {above});
+      const auto exact_gradients = torch::autograd::grad({expected}, exact, {above.to(at::kDouble)});
+      for (std::size_t i = 0; i < 2; ++i) {
+        EXPECT_LT(largest_difference(gradients[i].to(at::kDouble), exact_gradients[i]), 1e-5) << width << ' ' << i;
+      }
+    }
+  }
+}
+
+TEST(Layers, RmsNormIsDifferentiatedOnce) {
+  const Tensor x = at::ones({2, 4}).requires_grad_();
+  const Tensor y = nn::rms_norm(x, at::ones({4}), 1e-6).sum();
+  EXPECT_THROW(torch::autograd::grad({y}, {x}, {}, /*retain_graph=*/true, /*create_graph=*/true), Error);
+}
+
 TEST(Layers, SwigluEqualsPython) {
   auto data = fixtures();
   layers::SwiGLU swiglu(12, 20);

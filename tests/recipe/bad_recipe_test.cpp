@@ -188,8 +188,6 @@ TEST_F(BadRecipe, ComponentThatBreaksItsContractIsAPluginFault) {
   const auto message = [&](const std::string& from, const std::string& to) {
     return refusal(changed(from, to), {}, Fault::plugin);
   };
-  EXPECT_THAT(message("data: {plugin: shapes, image_size: 64}", "data: mute"),
-              HasSubstr("r.yaml:2:1: dataset `mute` does not say what it makes: its `check` must set `image_size`"));
   EXPECT_THAT(message("encoder: {plugin: clip, patch: 16}", "encoder: mute"),
               HasSubstr("r.yaml:5:3: encoder `mute` does not say what it makes: its `check` must set `features`"));
   EXPECT_THAT(message("backbone: gpt", "backbone: mute"),
@@ -215,7 +213,11 @@ TEST_F(BadRecipe, StagesThatCannotWork) {
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [denoiser, denoiser]")),
               StartsWith("r.yaml:17:23: `train` names `denoiser` twice"));
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [sampler]")),
-              StartsWith("r.yaml:17:12: `train` must be one of encoder, decoder, backbone, denoiser, is `sampler`"));
+              StartsWith("r.yaml:17:13: `sampler` does not learn here; objective `conversation` can train"));
+  EXPECT_THAT(refusal(changed("train: [denoiser]", "train: ['denoiser:']")),
+              StartsWith("r.yaml:17:13: no pattern after `denoiser:`: name weights, such as `denoiser:blocks.*`"));
+  EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [denoiser]\n    dropout: 0.6\n    text_dropout: 0.5")),
+              HasSubstr("together exceed 1; lower one"));
   EXPECT_THAT(refusal(changed("objective: conversation", "objective: dream")),
               StartsWith("r.yaml:15:16: `objective` must be one of encoder, decoder, conversation, is `dream`"));
   EXPECT_THAT(refusal(changed("- name: denoiser", "- name: encoder")),

@@ -47,8 +47,7 @@ constexpr const char* predict[] = {"predict"};
 constexpr const char* times[] = {"uniform", "logit_normal"};
 constexpr const char* clip_losses[] = {"contrastive", "reconstruction"};
 
-constexpr blip3u::ParameterSpec shapes_parameters[] = {integer("image_size", 64, 8, 256, "pixels a side"),
-                                                       texts("held_out", "red circle, blue square", "captions"),
+constexpr blip3u::ParameterSpec shapes_parameters[] = {texts("held_out", "red circle, blue square", "captions"),
                                                        text("folder", "", "where the pictures are")};
 constexpr blip3u::ParameterSpec clip_parameters[] = {integer("patch", 16, 1, 64, "pixels a side of a token"),
                                                      integer("width", 128, 1, 4096, "features of a token"),
@@ -62,10 +61,6 @@ constexpr blip3u::ParameterSpec heun_parameters[] = {required(number("stretch", 
                                                      blip3u::path("table", "", "of its steps")};
 constexpr blip3u::ParameterSpec decoder_parameters[] = {integer("tokens", 16, 1, 4096, "tokens it takes")};
 constexpr blip3u::ParameterSpec task_parameters[] = {integer("limit", 0, 0, 100000, "items, 0 for all")};
-
-void check_shapes(const Parameters& parameters, Wiring& wiring) {
-  wiring.image_size = parameters.integer("image_size");
-}
 
 void check_clip(const Parameters& parameters, Wiring& wiring) {
   const auto patch = parameters.integer("patch");
@@ -95,13 +90,7 @@ struct Known {
 
 const std::vector<Known>& all() {
   static const std::vector<Known> known = {
-      {"shapes",
-       {.kind = Kind::dataset,
-        .name = "shapes",
-        .summary = "",
-        .parameters = shapes_parameters,
-        .check = check_shapes}},
-      {"mute", {.kind = Kind::dataset, .name = "mute", .summary = ""}},
+      {"shapes", {.kind = Kind::dataset, .name = "shapes", .summary = "", .parameters = shapes_parameters}},
       {"words", {.kind = Kind::tokenizer, .name = "words", .summary = ""}},
       {"clip",
        {.kind = Kind::encoder,

@@ -15,7 +15,7 @@ namespace recipe_test {
 
 /// Knows dataset `shapes`; tokenizer `words`; encoders `clip`, which has losses, and `pixels`; backbone `gpt`;
 /// denoisers `dit`, `mlp`; samplers `flow_matching`, `ddpm`, `acme/heun`; decoders `unclip`, `patch_decoder`; tasks
-/// `tasks/vqa`, `tasks/generation`. Against their contracts, `mute` (dataset, encoder, backbone) does not say what it
+/// `tasks/vqa`, `tasks/generation`. Against their contracts, `mute` (encoder, backbone) does not say what it
 /// makes, and the check of sampler `hasty` throws. Library `broken` cannot be loaded.
 class FakeCatalog : public blip3u::Catalog {
  public:

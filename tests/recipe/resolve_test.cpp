@@ -21,7 +21,8 @@ class Resolve : public RecipeTest {
     EXPECT_EQ(again.resolved, recipe.resolved);
     EXPECT_EQ(again.hash, recipe.hash);
     EXPECT_EQ(again.prompt_template, recipe.prompt_template);
-    EXPECT_EQ(again.data.parameters.values(), recipe.data.parameters.values());
+    EXPECT_EQ(again.data.sources.front().dataset.parameters.values(),
+              recipe.data.sources.front().dataset.parameters.values());
     ASSERT_EQ(again.pipeline.encoder.has_value(), recipe.pipeline.encoder.has_value());
     if (recipe.pipeline.encoder) {
       EXPECT_EQ(again.pipeline.encoder->loss_weights, recipe.pipeline.encoder->loss_weights);
@@ -42,9 +43,15 @@ seed: 0
 device: auto
 data:
   plugin: shapes
-  image_size: 64
   held_out: ["red circle", "blue square"]
   folder: ""
+  weight: 1
+  filter: []
+  image_size: 64
+  lanes: 0
+  window: 16
+  workers: 0
+  corrupt_share: 0.01
 tokenizer:
   plugin: words
 pipeline:
@@ -84,8 +91,10 @@ training:
     average_decay: 0
     text_weight: 1
     image_weight: 1
-    image_share: 0.5
+    image_share: 0
     dropout: 0.1
+    text_dropout: 0
+    image_dropout: 0
     word_dropout: 0
     checkpoint_every: 200
   - name: denoiser
@@ -101,8 +110,10 @@ training:
     average_decay: 0
     text_weight: 0
     image_weight: 1
-    image_share: 0.5
+    image_share: 0
     dropout: 0.1
+    text_dropout: 0
+    image_dropout: 0
     word_dropout: 0
     checkpoint_every: 200
 evaluation:
@@ -137,6 +148,33 @@ TEST_F(Resolve, AwkwardValuesReadBackExactly) {
   const auto absolute = [](const char* folder) { return std::filesystem::absolute(folder).string(); };
   EXPECT_THAT(recipe.plugin_folders, ElementsAre(absolute("a, b"), absolute("null"), absolute("x-y"), absolute("-z")));
   expect_round_trip(recipe);
+}
+
+TEST_F(Resolve, SeveralSources) {
+  const std::string several =
+      "data:\n  image_size: 64\n  workers: 2\n  sources:\n    - {plugin: shapes, weight: 3, filter: [kind!=edit, "
+      "a=b]}\n"
+      "    - shapes\n";
+  const std::string text = changed("data: {plugin: shapes, image_size: 64}\n", several);
+  const auto recipe = load(text);
+  ASSERT_EQ(recipe.data.sources.size(), 2U);
+  EXPECT_EQ(recipe.data.sources[0].weight, 3);
+  EXPECT_THAT(recipe.data.sources[0].filter, ElementsAre("kind!=edit", "a=b"));
+  EXPECT_EQ(recipe.data.sources[1].weight, 1);
+  EXPECT_EQ(recipe.wiring.image_size, 64);
+  EXPECT_EQ(load(text, {"data.workers=4"}).hash, recipe.hash) << "who reads decides nothing";
+  EXPECT_NE(load(text, {"data.window=4"}).hash, recipe.hash);
+  EXPECT_NE(load(text, {"data.sources.0.weight=2"}).hash, recipe.hash);
+  const auto again = blip3u::load_recipe(write(recipe.resolved, "resolved.yaml"), {}, catalog_);
+  EXPECT_EQ(again.resolved, recipe.resolved);
+  EXPECT_EQ(again.hash, recipe.hash);
+
+  EXPECT_THAT(refusal(text, {"data.sources.0.weight=0"}), HasSubstr("`weight` must be above 0"));
+  EXPECT_THAT(refusal(text, {"data.sources.0.filter=[kind]"}),
+              HasSubstr("must be label=value or label!=value, is `kind`"));
+  EXPECT_THAT(refusal(text, {"data.sources=[]"}), HasSubstr("`sources` must be a list of data sets"));
+  EXPECT_THAT(refusal(text, {"data.plugin=shapes"}), HasSubstr("unknown key `plugin` in `data` with `sources`"));
+  EXPECT_THAT(refusal(text, {"data.sources.1.folde=x"}), HasSubstr("did you mean `folder`?"));
 }
 
 TEST_F(Resolve, SmallestRecipe) {

@@ -132,10 +132,13 @@ TEST_F(Yaml, TrueAndFalseOnly) {
 
 TEST_F(Yaml, TextsAndLists) {
   const auto recipe = load(changed("image_size: 64}", "held_out: [red circle, 'a, b', 3], folder: 010}"));
-  EXPECT_THAT(recipe.data.parameters.texts("held_out"), ElementsAre("red circle", "a, b", "3"));
-  EXPECT_EQ(recipe.data.parameters.text("folder"), "010");
-  EXPECT_THAT(load(good_recipe).data.parameters.texts("held_out"), ElementsAre("red circle", "blue square"));
-  EXPECT_THAT(load(changed("image_size: 64}", "held_out: []}")).data.parameters.texts("held_out"), ElementsAre());
+  EXPECT_THAT(recipe.data.sources.front().dataset.parameters.texts("held_out"), ElementsAre("red circle", "a, b", "3"));
+  EXPECT_EQ(recipe.data.sources.front().dataset.parameters.text("folder"), "010");
+  EXPECT_THAT(load(good_recipe).data.sources.front().dataset.parameters.texts("held_out"),
+              ElementsAre("red circle", "blue square"));
+  EXPECT_THAT(
+      load(changed("image_size: 64}", "held_out: []}")).data.sources.front().dataset.parameters.texts("held_out"),
+      ElementsAre());
   EXPECT_THAT(refusal(changed("image_size: 64}", "held_out: [[a]]}")), HasSubstr("`held_out` must be a list of texts"));
 }
 

@@ -145,9 +145,9 @@ TEST(Registry, LoadsEveryPluginOfTheToolkit) {
     EXPECT_TRUE(library.descriptor) << library.failure;
     names.push_back(library.name);
   }
-  EXPECT_THAT(names,
-              ElementsAre("cfg", "clip", "ddpm", "dit", "easy_vqa", "edit", "flow_matching", "gpt", "image_folder",
-                          "mlp", "patch_decoder", "pixels", "regression", "tasks", "unclip", "vae", "words"));
+  EXPECT_THAT(names, ElementsAre("cfg", "chat", "clip", "ddpm", "dit", "easy_vqa", "edit", "flow_matching", "gpt",
+                                 "image_folder", "mlp", "patch_decoder", "pixels", "regression", "tasks", "unclip",
+                                 "vae", "words"));
 }
 
 }  // namespace

@@ -8,28 +8,34 @@
 
 #include "blip3u/dataset.h"
 #include "blip3u/encoder.h"
+#include "blip3u/image.h"
 #include "blip3u/module_component.h"
 #include "blip3u/tokenizer.h"
 #include "io/interrupt.h"
 #include "pipeline/pipeline.h"
 #include "recipe/recipe.h"
+#include "training/training_data.h"
 
 namespace blip3u::testing {
 
 inline constexpr std::int64_t fake_images = 10;
 
-class FakeDataset final : public Dataset {
+/// Captioned pictures of noise.
+class FakeDataset final : public Dataset, public Indexed {
  public:
-  std::int64_t size(Split) const override { return fake_images; }
-  const Example& example(Split, std::int64_t) const override { return example_; }
-  Tensor image(Split, std::int64_t index) const override {
-    return at::sin(at::arange(3 * 8 * 8, at::kFloat) * static_cast<double>(index + 1)).view({3, 8, 8});
-  }
-  bool trains_generation(std::int64_t) const override { return true; }
+  std::vector<Chapter> chapters(Split) const override { return {{"all", fake_images}}; }
+  std::unique_ptr<Reader> open(Split split, std::int64_t) const override { return read_in_order(*this, split); }
   std::string fingerprint() const override { return "fake"; }
-
- private:
-  Example example_{"0", "a thing", {}};
+  std::int64_t samples(Split) const override { return fake_images; }
+  Sample sample(Split, std::int64_t index) const override {
+    const Tensor picture = at::sin(at::arange(3 * 8 * 8, at::kFloat) * static_cast<double>(index + 1)).view({3, 8, 8});
+    Sample sample;
+    sample.id = std::to_string(index);
+    sample.messages = {{Role::user, {text_part("a thing")}}, {Role::assistant, {image_part(0, 1)}}};
+    sample.images = {to_bytes(picture)};
+    sample.captions = {"a thing"};
+    return sample;
+  }
 };
 
 class FakeTokenizer final : public Tokenizer {
@@ -78,7 +84,7 @@ inline constexpr ComponentDescriptor fake_encoder{
 
 inline Recipe fake_recipe() {
   Recipe recipe{.name = "fake",
-                .data = {.kind = Kind::dataset},
+                .data = {.sources = {SourceChoice{}}, .image_size = 8, .window = 1},
                 .tokenizer = {.kind = Kind::tokenizer},
                 .prompt_template = "{prompt}",
                 .question_template = "{question}"};

@@ -77,7 +77,7 @@ TEST(StageKeys, ChangeWithWhatDecidesAStageAndNothingElse) {
     return [of](Recipe& r) { r.pipeline.encoder->contents[of] = "changed"; };
   };
   EXPECT_EQ(changed(contents("weights")), "xxxx");
-  EXPECT_EQ(changed([](Recipe& r) { r.data.entry.library_hash = "rebuilt"; }), "xxxx");
+  EXPECT_EQ(changed([](Recipe& r) { r.data.sources[0].dataset.entry.library_hash = "rebuilt"; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.entry.library_hash = "rebuilt"; }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.tokenizer.parameters.set("lower_case", true); }), "xxxx");
   EXPECT_EQ(changed([](Recipe& r) { r.question_template = "asked: {question}"; }), "--xx");

@@ -31,13 +31,14 @@ class StageTest : public ::testing::Test {
   StageRecord train(const std::string& name, const Stage& stage = fake_stage(), std::uint64_t seed = 7,
                     const Recipe& recipe = fake_recipe()) {
     Pipeline pipeline(recipe, std::make_unique<FakeTokenizer>(), at::kCPU);
-    return train_stage(stage, seed, pipeline, dataset_, nullptr, folder_ / name);
+    return train_stage(stage, seed, pipeline, data_, nullptr, folder_ / name);
   }
   std::vector<NamedTensor> weights(const std::string& name) {
     return load_safetensors(stage_weights(folder_ / name)).tensors;
   }
 
   FakeDataset dataset_;
+  TrainingData data_{fake_recipe().data, {&dataset_}};
   const TemporaryFolder folder_{"blip3u-stage"};
 };
 
@@ -141,6 +142,28 @@ TEST_F(StageTest, KeepsTheLastGoodProgressWhereAGradientIsNotFinite) {
               ::testing::MatchesRegex("stage `encoder`, step 6: the gradient of the weight encoder/.* is not finite; "
                                       "lower training.encoder.learning_rate"));
   EXPECT_EQ(read_text(progress), good);
+}
+
+TEST_F(StageTest, TrainsTheWeightsThatAPatternNamesAndSavesNoOthers) {
+  Stage stage = fake_stage();
+  stage.train = {"encoder:*.bias"};
+  train("part", stage);
+  std::vector<std::string> names;
+  for (const NamedTensor& tensor : weights("part")) names.push_back(tensor.name);
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("encoder/linear.bias", "series/difference", "series/total"));
+
+  Pipeline fresh(fake_recipe(), std::make_unique<FakeTokenizer>(), at::kCPU);
+  Pipeline trained(fake_recipe(), std::make_unique<FakeTokenizer>(), at::kCPU);
+  load_stage_weights(stage_weights(folder_ / "part"), stage, trained);
+  for (const NamedTensor& before : fresh.encoder().weights()) {
+    for (const NamedTensor& after : trained.encoder().weights()) {
+      if (after.name != before.name) continue;
+      EXPECT_EQ(at::equal(after.value, before.value), before.name == "linear.weight") << before.name;
+    }
+  }
+  stage.train = {"encoder:layers.*"};
+  EXPECT_THAT(message_of([&] { train("none", stage); }),
+              ::testing::HasSubstr("stage `encoder`: no weight of the encoder matches `layers.*`; its first is `"));
 }
 
 TEST_F(StageTest, TwoRunsMakeTheSameFile) {

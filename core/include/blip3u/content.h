@@ -38,7 +38,7 @@ struct Message {
 struct Sample {
   std::string id;                     ///< unique within the data set, for people and for resuming
   std::vector<Message> messages;      ///< at least one; what has weight must be the assistant's
-  std::vector<Tensor> images;         ///< [3,H,W] uint8 on the CPU, as stored, of any size; none or many
+  std::vector<Tensor> images;         ///< [3,H,W] uint8 on the CPU, of any size; none or many
   std::vector<std::string> captions;  ///< of images, by the same index, for encoders that learn from them; may be empty
   std::vector<std::pair<std::string, std::string>> labels;  ///< what is known besides: class, kind of edit, ...
 };

@@ -33,8 +33,10 @@ struct Given {
   Session& context;                  ///< B rows; what came before the image
   const Visual* previous = nullptr;  ///< what the generation link before this one made, B rows; null: it is the first
   Tensor hidden = {};                ///< [B,N',C] of the backbone's type: states at previous' places, if committed
-  std::span<const Visual> sources = {};  ///< pictures in the context, each with B rows, in this link's target space
-  std::span<const double> times = {};    ///< that the solver will ask for, in this order; empty: not known
+  /// Pictures in the context in their order, as the link's target encoder makes them, scaled as what is to be made: the
+  /// first of each row, then the second, ... A row that has fewer has no valid token there.
+  std::span<const Visual> sources = {};
+  std::span<const double> times = {};  ///< that the solver will ask for, in this order; empty: not known
 };
 
 /// One question to the denoiser.
@@ -90,8 +92,9 @@ class BLIP3U_API Streams {
 class BLIP3U_API Keeps {
  public:
   virtual ~Keeps();
-  /// Commits the made picture, one for each row, in the target's own scale, to the session that it was made in.
-  virtual void keep(Session&, const Visual& made) = 0;
+  /// Commits the made picture, one for each row, in the target's own scale, to the session that it was made in, and
+  /// returns the state [B,C] of its last token, from which the words after it follow.
+  virtual Tensor keep(Session&, const Visual& made) = 0;
 };
 
 /// Mixin: has a condition that stands for nothing (zeros, a learned one). Without it that is the empty prompt's.

@@ -1,6 +1,8 @@
 // encoder: pixels -> features or codes.
 #pragma once
 
+#include <span>
+
 #include "blip3u/component.h"
 #include "blip3u/random.h"
 #include "blip3u/visual.h"
@@ -37,6 +39,20 @@ class BLIP3U_API Encoder : public Component {
   /// Capability "codes": the input embedding [B,n,D] of generation group `group`, from the codes [B,m,R] of all
   /// earlier groups and, where embedding is position-wise, of the group itself.
   virtual Tensor embed_codes(const Tensor& codes, std::int64_t group);
+};
+
+/// A mixin of encoders that take pictures of any size, by rules of their own (smart resize, crops, tiles, means). The
+/// core calls these two in place of Encoder::encode.
+class BLIP3U_API AnySize {
+ public:
+  virtual ~AnySize();
+
+  /// What encode_all() takes of a picture [3,H,W] uint8 on the CPU. Several threads may call it at once.
+  virtual Tensor prepare(const Tensor& picture) const = 0;
+
+  /// Prepared pictures on the component's device, each of its own size, as one Visual with its grids, and with `valid`
+  /// where rows differ in tokens.
+  virtual Visual encode_all(std::span<const Tensor> prepared) = 0;
 };
 
 }  // namespace blip3u

@@ -22,26 +22,28 @@ class BLIP3U_API Model {
   Model& operator=(const Model&) = delete;
   virtual ~Model();
 
-  enum class Ability { classify, answer, generate, reconstruct };
+  /// `answer` and `choose` read and write text, `generate` makes pictures; these three are asked by respond() and
+  /// log_likelihood().
+  enum class Ability { classify, answer, choose, generate, reconstruct };
   /// An empty string if the model has the ability, else why not ("encoder `vae` provides no text_embedding").
   virtual std::string missing_for(Ability) const = 0;
 
-  /// Similarities [B, captions] of image and text embeddings (cosine).
+  /// Similarities [B, captions] of image and text embeddings (cosine), float32 on the CPU.
   virtual Tensor classify(const Tensor& images, const std::vector<std::string>& captions) = 0;
+
+  /// The embeddings behind classify(), [B,E] float32 of unit length on the CPU.
+  virtual Tensor embed_images(const Tensor& images) = 0;
+  virtual Tensor embed_texts(const std::vector<std::string>& texts) = 0;
 
   /// One reply for each request, in their order, whatever else is asked at the same time (to rounding). Pictures depend
   /// on their request's seed alone. A request that does not fit is an Error(Fault::usage) that names it.
   virtual std::vector<Reply> respond(std::span<const Request> requests, const Events& events) = 0;
 
-  /// Greedy answers; questions[i] is about images[i].
-  virtual std::vector<std::string> answer(const Tensor& images, const std::vector<std::string>& questions) = 0;
+  /// The natural logarithm of the probability that the reply to requests[i] is replies[i] and ends there.
+  virtual std::vector<double> log_likelihood(std::span<const Request> requests,
+                                             const std::vector<std::string>& replies) = 0;
 
-  /// Image i is made from prompts[i] and seeds[i] alone, whatever the batch. report(done, total) counts images; empty
-  /// to stay silent.
-  virtual Tensor generate(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>& seeds,
-                          const std::function<void(std::int64_t done, std::int64_t total)>& report) = 0;
-
-  /// Images through encoder and decoder; seeds as in generate.
+  /// Images through encoder and decoder; image i depends on images[i] and seeds[i] alone.
   virtual Tensor reconstruct(const Tensor& images, const std::vector<std::uint64_t>& seeds) = 0;
 };
 

@@ -33,7 +33,7 @@ enum class Kind { encoder, backbone, denoiser, sampler, decoder, tokenizer, data
 
 /// What a component is told about the pipeline around its place, before any component is built.
 struct Wiring {
-  std::int64_t image_size = 0;      ///< pixels a side; set by the data set's check
+  std::int64_t image_size = 0;      ///< pixels a side at which pictures are read and made: the recipe's data.image_size
   Layout features;                  ///< of this place: what the encoder makes, or the link's target; tokens == 0: none
   std::vector<Layout> reads;        ///< what the encoders make that the backbone reads with, in the recipe's order
   Layout previous;                  ///< what the generation link before this one makes; tokens == 0: it is the first
@@ -95,7 +95,7 @@ struct ComponentDescriptor {
   std::span<const char* const> losses = {};
 
   /// Checks parameters against each other and against the wiring, and writes what this component adds to the wiring
-  /// (a data set must set `image_size`, an encoder `features`, a backbone `backbone_width`). Called in the order
+  /// (an encoder must set `features`, a backbone `backbone_width`). Called in the order
   /// dataset, tokenizer, encoder, backbone, denoiser, sampler, guidance, decoder, task. Must not throw. May be null.
   void (*check)(const Parameters&, Wiring&) = nullptr;
 

@@ -1,8 +1,9 @@
-// task: an evaluation. It asks the model, scores what comes back by a named protocol, and reports with an interval.
+// task: an evaluation in three parts. It lists items, scores what the model made of one, and sums up. The core asks the
+// model, in batches, keeps every reply, goes on after a stop, and scores stored replies again.
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,45 @@
 #include "blip3u/model.h"
 
 namespace blip3u {
+
+/// One thing that is asked of the model.
+struct Item {
+  std::string id;                         ///< unique within the task, UTF-8; decides the item's random numbers
+  std::vector<Message> messages = {};     ///< answer, generate, choose: the conversation that the reply goes on with
+  std::vector<Tensor> images = {};        ///< [3,H,W] uint8 on the CPU; classify and reconstruct ask about the first
+  std::vector<std::string> choices = {};  ///< classify: captions; choose: replies
+  TextSampling text = {};
+  ImageSampling image = {};
+  std::int64_t replies = 1;                        ///< how many, each with random numbers of its own
+  std::string expected;                            ///< for people and for score(); may be empty
+  std::string group;                               ///< items of one group (a picture, a prompt) stand and fall together
+  bool shown = false;                              ///< score() is to give pictures of it to the report
+  std::map<std::string, std::string> labels = {};  ///< what else score() wants to know
+};
+
+/// One reply to an item, as it is stored.
+struct Output {
+  std::string text = {};             ///< answer, generate: the words of the reply
+  std::vector<Tensor> images = {};   ///< [3,S,S] uint8 on the CPU: its pictures; reconstruct: the picture
+  std::vector<double> choices = {};  ///< classify: cosine similarity of each choice; choose: its log-likelihood
+};
+
+/// A picture for the report with a line of text below it.
+struct LabelledImage {
+  Tensor image;  ///< [3,H,W] uint8 on the CPU
+  std::string label;
+  bool good = true;
+};
+
+/// One scored reply.
+struct ItemRecord {
+  std::string id, input, output, expected;  ///< for people
+  double score = 0;
+  std::string group = {};
+  std::map<std::string, double> values = {};       ///< what summarise() wants to know besides the score
+  std::map<std::string, std::string> labels = {};  ///< the same, texts
+  std::vector<LabelledImage> images = {};          ///< for the report
+};
 
 /// One reported figure.
 struct Score {
@@ -24,32 +64,13 @@ struct Score {
   bool reference = false;  ///< a floor, a ceiling, the scorer's own accuracy or a part of a score, shown beside
 };
 
-/// One scored item, for people and for scoring again.
-struct ItemRecord {
-  std::string id, input, output, expected;
-  double score = 0;
+/// What a task draws its items from.
+struct TaskData {
+  std::span<const Dataset* const> datasets;  ///< of the recipe, in its order; not owned
+  std::int64_t image_size = 0;               ///< pixels a side of the pictures that the model makes
 };
 
-/// A picture for the report with a line of text below it.
-struct LabelledImage {
-  Tensor image;  ///< [3,S,S] float32 in [-1,1]
-  std::string label;
-  bool good = true;
-};
-
-struct TaskResult {
-  std::vector<Score> scores;
-  std::vector<ItemRecord> items;
-  std::vector<LabelledImage> images;
-};
-
-struct TaskContext {
-  Model& model;
-  const Dataset& dataset;
-  std::uint64_t seed;
-  std::function<void(std::int64_t done, std::int64_t total)> progress;  ///< may be empty
-};
-
+/// All members may be called from several threads at once.
 class BLIP3U_API Task : public Component {
  public:
   ~Task() override;
@@ -57,11 +78,19 @@ class BLIP3U_API Task : public Component {
   /// The ability that the task asks of the model. Without it the report says why the task did not run.
   virtual Model::Ability needs() const = 0;
 
-  /// An empty string if the data set can serve the task, else why not, in one sentence that says how to mend it. The
-  /// runner asks before it trains, reports the task as not applicable and does not call `evaluate`.
-  virtual std::string missing_for(const Dataset&) const { return {}; }
+  /// An empty string if the data can serve the task, else why not, in one sentence that says how to mend it. The runner
+  /// asks before it trains, reports the task as not applicable and does not call items().
+  virtual std::string missing_for(const TaskData&) const { return {}; }
 
-  virtual TaskResult evaluate(const TaskContext&) = 0;
+  /// What is asked: always the same for the same data and seed.
+  virtual std::vector<Item> items(const TaskData&, std::uint64_t seed) const = 0;
+
+  /// Scores the item's replies, item.replies of them: one record each, in their order. Decided by its arguments alone.
+  virtual std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const = 0;
+
+  /// The figures, from the records of all items in their order. Decided by its arguments alone.
+  virtual std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records,
+                                       std::uint64_t seed) const = 0;
 };
 
 }  // namespace blip3u

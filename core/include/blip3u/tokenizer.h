@@ -30,9 +30,6 @@ class BLIP3U_API Tokenizer : public Component {
   };
   virtual Frame frame() const { return {}; }
 
-  /// Learns the vocabulary from the training texts. Does nothing for a tokenizer that brings its own.
-  virtual void fit(const std::vector<std::string>& /*texts*/) {}
-
   /// The vocabulary as text (stored in the run directory), and back. restore throws Error on a damaged one.
   virtual std::string serialize() const = 0;
   virtual void restore(const std::string& serialized) = 0;
@@ -56,6 +53,15 @@ class BLIP3U_API Tokenizer : public Component {
 
   /// The id of a control word: "image" announces a picture that the assistant makes. -1: there is none.
   virtual std::int64_t id_of(std::string_view /*control*/) const { return -1; }
+};
+
+/// A mixin of tokenizers that do not bring their vocabulary.
+class BLIP3U_API LearnsVocabulary {
+ public:
+  virtual ~LearnsVocabulary();
+
+  /// Learns it from the training texts, each as often as it occurs.
+  virtual void fit(const std::vector<std::string>& texts) = 0;
 };
 
 }  // namespace blip3u

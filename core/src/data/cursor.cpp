@@ -39,9 +39,14 @@ std::optional<Sample> sound_sample(const std::function<std::optional<Sample>()>&
 }
 
 [[noreturn]] void throw_barren(const CursorTask& task, std::int64_t read, const std::vector<std::string>& corrupt) {
-  throw Error(fmt::format("data source {}: no sound sample among the latest {}{}{}; check the files", task.name, read,
-                          corrupt.empty() ? "" : ", the last: ", corrupt.empty() ? "" : corrupt.back()));
+  throw Error(fmt::format("data source {}: no {} sample among the latest {}{}{}; check the files{}", task.name,
+                          task.accept ? "sound and usable" : "sound", read,
+                          corrupt.empty() ? "" : ", the last: ", corrupt.empty() ? "" : corrupt.back(),
+                          task.accept ? ", the source's filter, and what the stage learns" : ""));
 }
+
+/// A share of usable samples below one in so many of a pass is taken for none.
+constexpr std::int64_t most_passes = 4;
 
 /// Lane l draws the places l, l+L, ... of one endless row of shuffled passes.
 class IndexedCursor final : public Cursor {
@@ -51,7 +56,7 @@ class IndexedCursor final : public Cursor {
 
   Sample next(std::vector<std::string>& corrupt) override {
     const std::size_t before = corrupt.size();
-    for (;;) {
+    for (std::int64_t refused = 0; refused <= most_passes * size_;) {
       const std::int64_t place = lane_ + position_.offset * task_.lanes;
       position_.pass = place / size_;
       const auto seed = derive_seed(task_.seed, static_cast<std::uint64_t>(position_.pass));
@@ -61,10 +66,11 @@ class IndexedCursor final : public Cursor {
       bool at_end = false;
       auto sample = sound_sample([&] { return std::optional(indexed_.sample(task_.split, index)); },
                                  [&] { return fmt::format("{}, sample {}", task_.name, index); }, corrupt, at_end);
-      if (sample) return std::move(*sample);
-      ++position_.corrupt;
+      if (sample && (!task_.accept || task_.accept(*sample))) return std::move(*sample);
+      ++(sample ? refused : position_.corrupt);
       if (corrupt.size() - before >= most_corrupt) throw_barren(task_, most_corrupt, corrupt);
     }
+    throw_barren(task_, most_passes * size_, corrupt);
   }
 
   CursorPosition position() const override { return position_; }
@@ -154,7 +160,7 @@ class ChapterCursor final : public Cursor {
       const std::int64_t sharers = count < task_.lanes ? (task_.lanes - turn + count - 1) / count : 1;
       const std::int64_t share = (lane_ / count + end_.pass) % sharers;
       if (!reader_) {
-        reader_ = task_.source->open(task_.split, chapter);
+        reader_ = task_.dataset->open(task_.split, chapter);
         reader_at_ = 0;
       }
       const std::int64_t sample_place = share + end_.offset * sharers;
@@ -175,7 +181,7 @@ class ChapterCursor final : public Cursor {
       ++end_.offset;
       ++end_.read;
       end_.corrupt += static_cast<std::int64_t>(corrupt.size() - corrupt_before);
-      if (sample) window_.push_back(std::move(*sample));
+      if (sample && (!task_.accept || task_.accept(*sample))) window_.push_back(std::move(*sample));
       return true;
     }
   }
@@ -193,7 +199,7 @@ class ChapterCursor final : public Cursor {
 }  // namespace
 
 std::unique_ptr<Cursor> make_cursor(const CursorTask& task, std::int64_t lane, const CursorPosition& from) {
-  if (const auto* indexed = dynamic_cast<const Indexed*>(task.source)) {
+  if (const auto* indexed = dynamic_cast<const Indexed*>(task.dataset)) {
     return std::make_unique<IndexedCursor>(task, *indexed, lane, from);
   }
   return std::make_unique<ChapterCursor>(task, lane, from);

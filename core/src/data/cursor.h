@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "blip3u/stream.h"
+#include "blip3u/dataset.h"
 #include "data/position.h"
 
 namespace blip3u {
@@ -14,12 +15,13 @@ namespace blip3u {
 /// What is the same for all lanes of a source.
 struct CursorTask {
   std::string name;  ///< of the source, for errors
-  const Source* source = nullptr;
+  const Dataset* dataset = nullptr;
   Split split = Split::train;
   std::vector<Chapter> chapters;
   std::uint64_t seed = 0;
   std::int64_t lanes = 1;
   std::int64_t window = 1;
+  std::function<bool(const Sample&)> accept = {};  ///< empty: all samples are wanted
 };
 
 /// An endless walk. Used by one thread at a time.

@@ -1,15 +1,16 @@
 #include "data/feature_cache.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "blip3u/error.h"
 #include "blip3u/random.h"
 #include "io/files.h"
+#include "io/hash.h"
 #include "io/say.h"
 
 namespace blip3u {
@@ -43,16 +44,13 @@ FeatureCache::FeatureCache(std::filesystem::path folder, std::int64_t rows_per_c
     : folder_(std::move(folder)), rows_per_chunk_(rows_per_chunk), warn_(std::move(warn)) {
   if (!warn_) warn_ = say;
   create_folder(folder_);
-  std::vector<std::int64_t> found;
+  const std::string ending = fmt::format("-{}.h5", index_part);
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
-    std::int64_t chunk = 0;
-    std::from_chars(name.data(), name.data() + name.size(), chunk);
-    if (entry.path() == file_of(chunk, index_part)) found.push_back(chunk);
+    if (name.ends_with(ending)) names_.push_back(name.substr(0, name.size() - ending.size()));
   }
-  std::ranges::sort(found);
-  for (const std::int64_t chunk : found) {
-    next_chunk_ = chunk + 1;
+  std::ranges::sort(names_);
+  for (std::int64_t chunk = 0; chunk < pending_chunk(); ++chunk) {
     try {
       read_index(chunk);
     } catch (const Error& error) {
@@ -62,7 +60,7 @@ FeatureCache::FeatureCache(std::filesystem::path folder, std::int64_t rows_per_c
 }
 
 std::filesystem::path FeatureCache::file_of(std::int64_t chunk, const char* part) const {
-  return folder_ / fmt::format("{:06}-{}.h5", chunk, part);
+  return folder_ / fmt::format("{}-{}.h5", names_[static_cast<std::size_t>(chunk)], part);
 }
 
 void FeatureCache::read_index(std::int64_t chunk) {
@@ -87,7 +85,7 @@ void FeatureCache::add(std::string_view id, const FeatureRow& row) {
     throw Error(fmt::format("features of '{}' have another width than those before them", id));
   }
   const std::uint64_t key = key_of(id);
-  if (!places_.emplace(key, Place{next_chunk_, static_cast<std::int64_t>(pending_.size())}).second) {
+  if (!places_.emplace(key, Place{pending_chunk(), static_cast<std::int64_t>(pending_.size())}).second) {
     throw Error(fmt::format("there are features of '{}' already; give every sample an id of its own", id));
   }
   pending_ids_.push_back(key);
@@ -104,12 +102,13 @@ void FeatureCache::flush() {
   for (const auto& [name, field] : {std::pair("x", &FeatureRow::x), std::pair("codes", &FeatureRow::codes)}) {
     if (Tensor values = joined(pending_, field); values.defined()) arrays.push_back({name, std::move(values)});
   }
+  const std::int64_t chunk = pending_chunk();
+  names_.push_back(sha256_text(fmt::format("{}", fmt::join(ids, " "))).substr(0, 16));
   // The index comes last: it says that the rows are there.
-  ArrayFile::write(file_of(next_chunk_, rows_part), arrays);
-  ArrayFile::write(file_of(next_chunk_, index_part),
+  ArrayFile::write(file_of(chunk, rows_part), arrays);
+  ArrayFile::write(file_of(chunk, index_part),
                    {{"ids", at::tensor(ids, at::kLong)}, {"ends", at::tensor(ends, at::kLong)}});
-  chunks_[next_chunk_].ends = std::move(ends);
-  ++next_chunk_;
+  chunks_[chunk].ends = std::move(ends);
   pending_.clear();
   pending_ids_.clear();
 }
@@ -132,7 +131,7 @@ FeatureRow FeatureCache::row(std::string_view id) const {
   const auto found = places_.find(key_of(id));
   if (found == places_.end()) throw Error(fmt::format("{}: no features of '{}'", folder_.string(), id));
   const auto [chunk_number, row] = found->second;
-  if (chunk_number == next_chunk_) return pending_[static_cast<std::size_t>(row)];
+  if (chunk_number == pending_chunk()) return pending_[static_cast<std::size_t>(row)];
   try {
     const ArrayFile& file = open(chunk_number);
     const auto& ends = chunks_[chunk_number].ends;

@@ -27,8 +27,9 @@ struct FeatureRow {
 /// A table by sample id in a folder of HDF5 files, each a chunk of rows. A chunk appears complete or not at all, so
 /// that whoever is interrupted while filling the table loses one chunk at most and goes on with what holds() lacks.
 /// (One growing HDF5 file would be lost whole: the format does not survive a writer that is killed.) A row is read
-/// without the rest of its chunk; in memory is an index of 64-bit hashes of the ids, and the chunk in the making. One
-/// process writes at a time, one thread uses it.
+/// without the rest of its chunk; in memory is an index of 64-bit hashes of the ids, and the chunk in the making. A
+/// chunk is called by a hash of its ids, so that several processes may fill one table; each sees what was there when it
+/// opened it. One thread uses an object.
 class BLIP3U_API FeatureCache {
  public:
   /// Opens the table, or begins one. A damaged index is reported (no `warn`: a line on standard error) and its rows
@@ -59,6 +60,7 @@ class BLIP3U_API FeatureCache {
 
   std::filesystem::path file_of(std::int64_t chunk, const char* part) const;
   void read_index(std::int64_t chunk);
+  std::int64_t pending_chunk() const { return static_cast<std::int64_t>(names_.size()); }
   const ArrayFile& open(std::int64_t chunk) const;
 
   std::filesystem::path folder_;
@@ -67,7 +69,7 @@ class BLIP3U_API FeatureCache {
   std::unordered_map<std::uint64_t, Place> places_;
   mutable std::map<std::int64_t, Chunk> chunks_;
   mutable std::deque<std::int64_t> open_;  // the longest open first
-  std::int64_t next_chunk_ = 0;
+  std::vector<std::string> names_;         // of the chunks
   std::vector<std::uint64_t> pending_ids_;
   std::vector<FeatureRow> pending_;
 };

@@ -52,14 +52,15 @@ void check(const std::vector<StreamSource>& sources, const StreamOptions& option
 
 CursorTask task_for(const StreamSource& source, std::size_t index, const StreamOptions& options) {
   CursorTask task{.name = source.name,
-                  .source = source.source,
+                  .dataset = source.dataset,
                   .split = options.split,
                   .chapters = {},
                   .seed = derive_seed(derive_seed(options.seed, "source"), index),
                   .lanes = options.lanes,
-                  .window = options.window};
-  const auto* indexed = dynamic_cast<const Indexed*>(source.source);
-  if (indexed == nullptr) task.chapters = source.source->chapters(options.split);
+                  .window = options.window,
+                  .accept = source.accept};
+  const auto* indexed = dynamic_cast<const Indexed*>(source.dataset);
+  if (indexed == nullptr) task.chapters = source.dataset->chapters(options.split);
   if (indexed != nullptr ? indexed->samples(options.split) < 1 : task.chapters.empty()) {
     throw Error(fmt::format("data source {} is empty: it has no samples of this split; check its path", source.name));
   }

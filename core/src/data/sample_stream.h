@@ -13,16 +13,18 @@
 #include <string>
 #include <vector>
 
+#include "blip3u/dataset.h"
 #include "blip3u/export.h"
-#include "blip3u/stream.h"
 #include "data/position.h"
 
 namespace blip3u {
 
 struct StreamSource {
-  std::string name;                ///< what errors call it
-  const Source* source = nullptr;  ///< not owned
-  double weight = 1;               ///< of its share of the rows, > 0
+  std::string name;                  ///< what errors call it
+  const Dataset* dataset = nullptr;  ///< not owned
+  double weight = 1;                 ///< of its share of the rows, > 0
+  /// Whether a sample is wanted; others are passed over. Called by several threads. Empty: all are.
+  std::function<bool(const Sample&)> accept = {};
 };
 
 struct StreamOptions {

@@ -1,20 +1,25 @@
 #include "model/messages.h"
 
+#include <algorithm>
+
 #include "pipeline/texts.h"
 
 namespace blip3u {
 
-std::vector<Message> question_messages(const Recipe& recipe, const std::string& question, const std::string& answer) {
-  std::vector<Message> messages{
-      {Role::user, {image_part(0), text_part(fill_template(recipe.question_template, "{question}", question))}},
-      {Role::assistant, {}}};
-  if (!answer.empty()) messages.back().content.push_back(text_part(answer, 1));
+std::vector<Message> in_templates(const Recipe& recipe, std::vector<Message> messages, bool draws) {
+  for (auto message = messages.rbegin(); message != messages.rend(); ++message) {  // the reply decides what was asked
+    if (message->role == Role::assistant) {
+      draws = std::ranges::any_of(message->content, [](const Part& part) { return part.type == Part::Type::image; }) ||
+              (message == messages.rbegin() && draws);
+    }
+    if (message->role != Role::user) continue;
+    for (Part& part : message->content) {
+      if (part.type != Part::Type::text || part.text.empty()) continue;
+      part.text = draws ? fill_template(recipe.prompt_template, "{prompt}", part.text)
+                        : fill_template(recipe.question_template, "{question}", part.text);
+    }
+  }
   return messages;
-}
-
-std::vector<Message> prompt_messages(const Recipe& recipe, const std::string& prompt) {
-  const std::string text = prompt.empty() ? prompt : fill_template(recipe.prompt_template, "{prompt}", prompt);
-  return {{Role::user, {text_part(text)}}, {Role::assistant, {image_part(0, 1)}}};
 }
 
 }  // namespace blip3u

@@ -1,6 +1,7 @@
-// Questions and prompts as conversations, by the templates of a recipe.
+// A conversation as the recipe words it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,8 @@
 
 namespace blip3u {
 
-/// The question about image 0 and its answer, which is learned, or left out if empty.
-BLIP3U_API std::vector<Message> question_messages(const Recipe& recipe, const std::string& question,
-                                                  const std::string& answer);
-
-/// The prompt, and image 0 as what the assistant makes of it. The empty prompt stands for none.
-BLIP3U_API std::vector<Message> prompt_messages(const Recipe& recipe, const std::string& prompt);
+/// The messages with each text of the user put into the recipe's template: `prompt` where the assistant's next message
+/// makes a picture or, at the end, is to make one (`draws`), else `question`. Empty texts stay empty.
+BLIP3U_API std::vector<Message> in_templates(const Recipe& recipe, std::vector<Message> messages, bool draws = false);
 
 }  // namespace blip3u

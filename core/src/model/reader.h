@@ -21,16 +21,18 @@ struct Reading {
   Tensor logits;    ///< [M,vocabulary] of the tokens that have weight, each from the state before it; undefined if none
   Tensor expected;  ///< [M] int64, their ids
   Tensor weights;   ///< [M] float32
+  std::vector<std::int64_t> rows = {};  ///< [M], of which row each is
 };
 
 /// What a reading is for. Only `learn` and `learn_last` compute logits; the last stretch of a conversation does not
 /// read a last word, which is only expected, since nothing follows it.
 enum class Purpose { context, learn, learn_last };
 
-/// Appends one stretch of each row to the session as a single committed block, in which a picture's tokens see each
-/// other and all else is causal. Rows may differ in length and in what they hold; an empty row reads nothing. `before`
-/// is the state that the reading before this one left, undefined at the start of a session, where the first token is
-/// read and never learned.
+/// Appends one stretch of each row to the session, committed; a picture's tokens see each other and all else is causal.
+/// Rows may differ in length and in what they hold; an empty row reads nothing. Rows that have words and pictures in
+/// the same order are read run by run, each in a block without more padding than its own; others make one block.
+/// `before` is the state that the reading before this one left, undefined at the start of a session, where the first
+/// token is read and never learned.
 BLIP3U_API Reading read_spans(Backbone& backbone, at::Device device, Session& session,
                               const std::vector<std::vector<Span>>& rows, const SeenPictures& pictures,
                               const Tensor& before, Purpose purpose);

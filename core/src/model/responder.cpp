@@ -14,48 +14,18 @@
 
 #include "blip3u/error.h"
 #include "blip3u/image.h"
-#include "blip3u/utf8.h"
 #include "io/interrupt.h"
 #include "model/choose_words.h"
 #include "model/contexts.h"
+#include "model/messages.h"
+#include "model/pictures.h"
 #include "model/reader.h"
+#include "model/sources.h"
+#include "model/turn.h"
 
 namespace blip3u {
 
 namespace {
-
-/// The bytes of `text` up to the last whole character.
-std::size_t whole_characters(const std::string& text) {
-  std::size_t first = text.size();
-  while (first > 0 && !begins_character(text[first - 1])) --first;
-  if (first == 0) return 0;
-  const std::string last = text.substr(first - 1);
-  return first_not_utf8(last) == std::string::npos ? text.size() : first - 1;
-}
-
-/// One request and what there is of its reply.
-struct Turn {
-  const Request* request = nullptr;
-  std::size_t index = 0;
-  std::int64_t first_image = 0;  // of its pictures among those of the batch
-  Generator words;
-  Reply reply{{Role::assistant, {}}, {}, Reply::End::stop};
-  std::vector<std::int64_t> ids;  // of the text being written
-  std::string text;               // of those ids
-  std::size_t told = 0;           // bytes of it
-  std::int64_t tokens = 0;        // of the whole reply
-  bool done = false;
-
-  /// The conversation so far, and a picture to be made next.
-  std::vector<Message> before_picture() const {
-    std::vector<Message> messages = request->messages;
-    if (messages.empty() || messages.back().role != Role::assistant) messages.push_back({Role::assistant, {}});
-    auto& content = messages.back().content;
-    content.insert(content.end(), reply.message.content.begin(), reply.message.content.end());
-    content.push_back(image_part(static_cast<std::int64_t>(request->images.size() + reply.images.size()), 1));
-    return messages;
-  }
-};
 
 /// Turns that go on in step: their session, and the state that their last tokens left.
 struct Group {
@@ -68,7 +38,10 @@ struct Group {
 class Responder {
  public:
   Responder(Pipeline& pipeline, std::span<const Request> requests, const Events& events)
-      : pipeline_(pipeline), events_(events), announcement_(pipeline.tokenizer().id_of("image")) {
+      : pipeline_(pipeline),
+        events_(events),
+        announcement_(pipeline.tokenizer().id_of("image")),
+        stops_(pipeline.tokenizer().stops()) {
     for (const Request& request : requests) add(request);
   }
 
@@ -113,14 +86,11 @@ class Responder {
   /// Shows pictures to the encoder, each once; returns the place of the first among all that were seen.
   std::int64_t see(const std::vector<Tensor>& images) {
     if (images.empty()) return seen_count_;
-    const std::int64_t side = pipeline_.recipe().wiring.image_size;
-    std::vector<Tensor> prepared;
-    prepared.reserve(images.size());
-    for (const Tensor& image : images) {
-      const bool fits = image.size(1) == side && image.size(2) == side;
-      prepared.push_back(fits ? image : resize_image(image, side));
-    }
-    Visual visual = pipeline_.encoder().encode(at::stack(prepared).to(pipeline_.device()));
+    std::vector<Tensor> pictures;  // as they are stored, so that a reply is the same to what is sent back
+    pictures.reserve(images.size());
+    for (const Tensor& image : images) pictures.push_back(to_bytes(image));
+    Visual visual =
+        encode_pictures(pipeline_.encoder(), pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
     if (seen_.empty()) {
       seen_.push_back(std::move(visual));
     } else {
@@ -133,7 +103,7 @@ class Responder {
   }
 
   std::vector<Span> spans_of(const Turn& turn, const std::vector<Message>& messages, bool open_reply) const {
-    std::vector<Span> spans = pipeline_.tokenizer().render(messages, open_reply);
+    std::vector<Span> spans = pipeline_.tokenizer().render(in_templates(pipeline_.recipe(), messages), open_reply);
     for (Span& span : spans) {
       if (span.image >= 0) span.image = place_of(turn, span.image);
     }
@@ -181,12 +151,13 @@ class Responder {
   void write(Group group) {
     while (!group.turns.empty()) {
       stop_if_interrupted();
-      Tensor logits = pipeline_.backbone().logits(group.state.unsqueeze(1)).select(1, 0);
+      const Tensor logits = possible(group, pipeline_.backbone().logits(group.state.unsqueeze(1)).select(1, 0));
+      const Tensor likeliest = logits.argmax(1).to(at::kCPU);
       std::vector<std::int64_t> next, going, drawing;
       for (std::size_t i = 0; i < group.turns.size(); ++i) {
         Turn& turn = *group.turns[i];
         const auto row = static_cast<std::int64_t>(i);
-        const std::int64_t id = next_word(turn, logits[row]);
+        const std::int64_t id = next_word(turn, logits[row], likeliest.const_data_ptr<std::int64_t>()[row]);
         if (turn.done) continue;
         (id == announcement_ ? drawing : going).push_back(row);
         next.push_back(id);
@@ -201,6 +172,23 @@ class Responder {
       if (going.size() < group.turns.size()) group = part_of(group, going);
       if (!going.empty()) group.state = append(group, next);
     }
+  }
+
+  bool may_draw(const Turn& turn) const {
+    return turn.request->want == Want::any && std::ssize(turn.reply.images) < turn.request->image.most;
+  }
+
+  /// The logits [B,vocabulary] without the announcement of a picture where none may come.
+  Tensor possible(const Group& group, const Tensor& logits) const {
+    std::vector<std::int64_t> without;
+    for (std::size_t i = 0; announcement_ >= 0 && i < group.turns.size(); ++i) {
+      if (!may_draw(*group.turns[i])) without.push_back(static_cast<std::int64_t>(i));
+    }
+    if (without.empty()) return logits;
+    Tensor result = logits.clone();
+    result.select(1, announcement_)
+        .index_fill_(0, at::tensor(without, at::kLong).to(logits.device()), -std::numeric_limits<float>::infinity());
+    return result;
   }
 
   Tensor append(Group& group, const std::vector<std::int64_t>& ids) {
@@ -219,20 +207,16 @@ class Responder {
   }
 
   /// Chooses the next word and takes it into the reply; ends the turn where that is the end.
-  std::int64_t next_word(Turn& turn, const Tensor& logits) {
+  std::int64_t next_word(Turn& turn, const Tensor& logits, std::int64_t likeliest) {
     if (cancelled(turn)) return finish(turn, Reply::End::cancelled);
-    if (turn.tokens >= turn.request->text.longest) return finish(turn, Reply::End::limit);
-    const bool may_draw = turn.request->want == Want::any && std::ssize(turn.reply.images) < turn.request->image.most;
-    Tensor possible = logits;
-    if (announcement_ >= 0 && !may_draw) {
-      possible = logits.clone();
-      possible[announcement_] = -std::numeric_limits<float>::infinity();
+    const TextSampling& sampling = turn.request->text;
+    if (turn.tokens >= sampling.longest) return finish(turn, Reply::End::limit);
+    std::int64_t id = likeliest;
+    if (sampling.temperature > 0) {
+      id = choose_word(logits, sampling, turn.words.uniform({1}, at::kCPU).item<double>());
     }
-    const double uniform = turn.words.uniform({1}, at::kCPU).item<double>();
-    const std::int64_t id = choose_word(possible, turn.request->text, uniform);
     ++turn.tokens;
-    const auto stops = pipeline_.tokenizer().stops();
-    if (std::ranges::find(stops, id) != stops.end()) return finish(turn, Reply::End::stop);
+    if (std::ranges::find(stops_, id) != stops_.end()) return finish(turn, Reply::End::stop);
     if (id == announcement_) {
       close_text(turn);
       return id;
@@ -283,28 +267,32 @@ class Responder {
             before_picture(*turn, in_context(turn->before_picture(), context, turn->request->image.negative)));
       }
     }
+    std::vector<std::vector<Span>> together;
+    for (auto& each : rows) together.insert(together.end(), each.begin(), each.end());
     std::unique_ptr<Session> all;  // contexts one after another, if there are several
     if (contexts.size() > 1) {
-      std::vector<std::vector<Span>> together;
-      for (auto& each : rows) together.insert(together.end(), each.begin(), each.end());
       all = pipeline_.backbone().begin(std::ssize(together));
       read(*all, together, {});
     }
+    const std::vector<Visual> sources = sources_of(together);
     std::vector<std::uint64_t> seeds;
     for (const Turn* turn : group.turns) {
       const auto number = static_cast<std::uint64_t>(turn->reply.images.size());
       seeds.push_back(number == 0 ? turn->request->seed : derive_seed(turn->request->seed, number));
     }
     Tensor images;
+    Visual made;
     try {
       const Watch watch = [&](const Step& step) { return watch_step(group, step); };
-      const Visual made = pipeline_.paint(all ? *all : *group.session, contexts, seeds, watch);
+      made = pipeline_.paint(all ? *all : *group.session, contexts, sources, seeds, watch);
       images = pipeline_.decode(made, seeds, watch);
     } catch (const Cancelled&) {
       stop_if_interrupted();
       for (Turn* turn : group.turns) finish(*turn, Reply::End::cancelled);
       return;
     }
+    auto* const keeps = dynamic_cast<Keeps*>(&pipeline_.denoiser());
+    if (keeps != nullptr && group.session) group.state = keeps->keep(*group.session, made);
     const std::int64_t first = see(images.unbind());
     for (std::size_t i = 0; i < group.turns.size(); ++i) {
       Turn& turn = *group.turns[i];
@@ -314,6 +302,17 @@ class Responder {
       turn.reply.images.push_back(images[static_cast<std::int64_t>(i)]);
     }
     go_on(std::move(group));
+  }
+
+  /// The pictures that each row reads, as the denoiser sees them.
+  std::vector<Visual> sources_of(const std::vector<std::vector<Span>>& rows) const {
+    std::vector<std::vector<std::int64_t>> pictures(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      for (const Span& span : rows[row]) {
+        if (span.image >= 0) pictures[row].push_back(span.image);
+      }
+    }
+    return seen_.empty() ? std::vector<Visual>{} : source_pictures(pipeline_.scaled(seen_.front()), pictures);
   }
 
   bool watch_step(const Group& group, const Step& step) {
@@ -349,12 +348,14 @@ class Responder {
     }
     if (going.empty()) return;
     if (going.size() < group.turns.size()) group = part_of(group, going);
-    std::vector<std::vector<Span>> rows;
-    for (const Turn* turn : group.turns) {
-      const std::int64_t last = std::ssize(turn->request->images) + std::ssize(turn->reply.images) - 1;
-      rows.push_back({{{}, place_of(*turn, last), 0}});
+    if (dynamic_cast<Keeps*>(&pipeline_.denoiser()) == nullptr) {
+      std::vector<std::vector<Span>> rows;
+      for (const Turn* turn : group.turns) {
+        const std::int64_t last = std::ssize(turn->request->images) + std::ssize(turn->reply.images) - 1;
+        rows.push_back({{{}, place_of(*turn, last), 0}});
+      }
+      group.state = read(*group.session, rows, group.state);
     }
-    group.state = read(*group.session, rows, group.state);
     group.draws = false;
     groups_.push_back(std::move(group));
   }
@@ -362,6 +363,7 @@ class Responder {
   Pipeline& pipeline_;
   const Events& events_;
   const std::int64_t announcement_;
+  const std::vector<std::int64_t> stops_;
   std::deque<Turn> turns_;
   std::deque<Group> groups_;
   std::vector<Tensor> images_;  // that the requests bring

@@ -5,7 +5,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/rms_norm.h>
+
+#include "blip3u/nn/rms_norm.h"
 
 namespace blip3u::nn {
 
@@ -43,7 +44,7 @@ Tensor EmbeddingImpl::forward(const Tensor& ids) const { return at::embedding(we
 RMSNormImpl::RMSNormImpl(std::int64_t width, double epsilon) : epsilon_(epsilon) {
   declare(weight, "weight", {width}, Draw::ones);
 }
-Tensor RMSNormImpl::forward(const Tensor& x) const { return at::rms_norm(x, weight.sizes(), weight, epsilon_); }
+Tensor RMSNormImpl::forward(const Tensor& x) const { return rms_norm(x, weight, epsilon_); }
 
 LayerNormImpl::LayerNormImpl(std::int64_t width, double epsilon) : epsilon_(epsilon) {
   declare(weight, "weight", {width}, Draw::ones);

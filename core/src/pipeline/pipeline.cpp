@@ -9,7 +9,7 @@
 
 #include "blip3u/error.h"
 #include "io/interrupt.h"
-#include "model/messages.h"
+#include "model/likelihood.h"
 #include "model/responder.h"
 #include "pipeline/create.h"
 #include "pipeline/host.h"
@@ -21,7 +21,6 @@ namespace blip3u {
 namespace {
 
 constexpr std::int64_t inference_batch = 64;
-constexpr std::int64_t longest_answer = 16;
 
 template <class T>
 T& present(const std::unique_ptr<T>& part, const char* role) {
@@ -64,24 +63,42 @@ Events shifted(const Events& events, std::size_t first) {
 
 }  // namespace
 
-Pipeline::Pipeline(const Recipe& recipe, std::unique_ptr<Tokenizer> tokenizer, at::Device device)
+Pipeline::Parts Pipeline::parts_for(Ability ability) {
+  switch (ability) {
+    case Ability::classify: return {"encoder"};
+    case Ability::answer:
+    case Ability::choose: return {"encoder", "backbone"};
+    case Ability::generate: return {"encoder", "backbone", "denoiser", "sampler", "solver", "guidance", "decoder"};
+    case Ability::reconstruct: return {"encoder", "decoder"};
+  }
+  return {};
+}
+
+Pipeline::Pipeline(const Recipe& recipe, std::unique_ptr<Tokenizer> tokenizer, at::Device device,
+                   const std::optional<Parts>& parts)
     : recipe_(recipe), device_(device), tokenizer_(std::move(tokenizer)) {
-  BuildContext context{.wiring = recipe.wiring, .device = device, .vocabulary = tokenizer_->vocabulary()};
-  const auto build = [&]<class Contract>(const std::optional<ComponentChoice>& choice,
+  BuildContext context{.wiring = recipe.wiring,
+                       .peers = {.tokenizer = tokenizer_.get()},
+                       .device = device,
+                       .vocabulary = tokenizer_->vocabulary()};
+  const auto build = [&]<class Contract>(const std::optional<ComponentChoice>& choice, const char* role,
                                          std::unique_ptr<Contract>& part) {
-    if (!choice) return;
+    if (!choice || (parts && !parts->contains(role))) return;
     context.seed = derive_seed(derive_seed(recipe.seed, "initial weights"), kind_name(choice->kind));
     hosts_.push_back(make_host(*choice));
     context.host = hosts_.back().get();
     part = create_component<Contract>(choice->entry, choice->name, choice->parameters, context);
   };
-  build(recipe.pipeline.encoder, encoder_);
-  build(recipe.pipeline.backbone, backbone_);
-  build(recipe.pipeline.denoiser, denoiser_);
-  build(recipe.pipeline.sampler, sampler_);
-  build(recipe.pipeline.solver, solver_);
-  build(recipe.pipeline.guidance, guidance_);
-  build(recipe.pipeline.decoder, decoder_);
+  build(recipe.pipeline.encoder, "encoder", encoder_);
+  if (encoder_) context.peers.reads = {encoder_.get()};
+  context.peers.makes = encoder_.get();
+  build(recipe.pipeline.backbone, "backbone", backbone_);
+  context.peers.backbone = backbone_.get();
+  build(recipe.pipeline.denoiser, "denoiser", denoiser_);
+  build(recipe.pipeline.sampler, "sampler", sampler_);
+  build(recipe.pipeline.solver, "solver", solver_);
+  build(recipe.pipeline.guidance, "guidance", guidance_);
+  build(recipe.pipeline.decoder, "decoder", decoder_);
   const std::int64_t width = recipe.wiring.features.width;
   feature_scale_ = {at::zeros({width}, device), at::ones({width}, device)};
 }
@@ -106,64 +123,52 @@ Component* Pipeline::part(std::string_view role) const {
   return nullptr;
 }
 
-std::vector<NamedTensor> Pipeline::saved_tensors(std::string_view role) {
-  std::vector<NamedTensor> result;
-  if (const Component* component = part(role)) {
-    for (const auto& tensors : {component->weights(), component->state()}) {
-      result.insert(result.end(), tensors.begin(), tensors.end());
-    }
-  }
-  if (role == "generation") {
-    result.push_back({"feature_scale.mean", feature_scale_.mean});
-    result.push_back({"feature_scale.deviation", feature_scale_.deviation});
-  }
-  return result;
-}
-
-/// The first of these parts whose weights are still the drawn ones after every stage of the recipe; "" if there is
+/// The first of these parts of which a weight is still the drawn one after every stage of the recipe; "" if there is
 /// none.
-std::string Pipeline::untrained(std::initializer_list<std::string_view> roles) const {
+std::string Pipeline::untrained(const Parts& roles) const {
   for (const PipelineRole& each : pipeline_roles) {
     const std::string_view role = each.name;
-    if (std::ranges::find(roles, role) == roles.end()) continue;
+    if (!roles.contains(role)) continue;
     const auto& choice = recipe_.pipeline.*each.choice;
     const Component* const component = part(role);
-    if (!component || component->weights().empty() || (choice && choice->weights)) continue;
-    const bool trained = std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [&](const Stage& stage) {
-      return std::find(stage.train.begin(), stage.train.end(), role) != stage.train.end();
-    });
-    if (trained) continue;
-    return fmt::format("the weights of {} `{}` are random: no stage trains it; add one, or give it `weights`", role,
-                       choice->name);
+    if (!component || (choice && choice->weights)) continue;
+    std::vector<TrainedPart> trained;
+    for (const Stage& stage : recipe_.stages) {
+      for (TrainedPart& part : trained_parts(stage)) {
+        if (part.role == role) trained.push_back(std::move(part));
+      }
+    }
+    for (const NamedTensor& weight : component->weights()) {
+      if (std::ranges::any_of(trained, [&](const TrainedPart& part) { return part.holds(weight.name); })) continue;
+      if (trained.empty()) {
+        return fmt::format("the weights of {} `{}` are random: no stage trains it; add one, or give it `weights`", role,
+                           choice->name);
+      }
+      return fmt::format(
+          "the weight {} of {} `{}` is random: no stage trains it; widen a pattern of `train`, or give "
+          "the part `weights`",
+          weight.name, role, choice->name);
+    }
   }
   return {};
 }
 
 std::string Pipeline::missing_for(Ability ability) const {
-  const auto lacking = [](const char* role) { return fmt::format("the recipe names no {}", role); };
-  if (!encoder_) return lacking("encoder");
-  switch (ability) {
-    case Ability::classify: {
-      const auto provides = recipe_.pipeline.encoder->entry.component->provides;
-      const bool aligned = std::any_of(provides.begin(), provides.end(),
-                                       [](const char* name) { return std::string_view(name) == "text_embedding"; });
-      if (!aligned) return fmt::format("encoder `{}` provides no text_embedding", recipe_.pipeline.encoder->name);
-      return untrained({"encoder"});
+  const Parts needed = parts_for(ability);
+  const auto lacks = [&](const PipelineRole& role) {
+    const bool optional = role.kind == Kind::guidance || std::string_view(role.name) == "solver";
+    return !optional && needed.contains(role.name) && !(recipe_.pipeline.*role.choice);
+  };
+  const auto* const lacking = std::ranges::find_if(pipeline_roles, lacks);
+  if (lacking != std::end(pipeline_roles)) return fmt::format("the recipe names no {}", lacking->name);
+  if (ability == Ability::classify) {
+    const auto provides = recipe_.pipeline.encoder->entry.component->provides;
+    if (std::ranges::none_of(provides, [](const char* name) { return std::string_view(name) == "text_embedding"; })) {
+      return fmt::format("encoder `{}` provides no text_embedding", recipe_.pipeline.encoder->name);
     }
-    case Ability::answer:
-      if (!backbone_) return lacking("backbone");
-      return untrained({"encoder", "backbone"});
-    case Ability::generate:
-      if (!backbone_) return lacking("backbone");
-      if (!denoiser_) return lacking("denoiser");
-      if (!sampler_) return lacking("sampler");
-      if (!decoder_) return lacking("decoder");
-      return untrained({"backbone", "denoiser", "sampler", "decoder"});
-    case Ability::reconstruct:
-      if (!decoder_) return lacking("decoder");
-      return untrained({"encoder", "decoder"});
   }
-  return {};
+  const bool makes = ability == Ability::generate;  // its target is the encoder's features, trained or not
+  return makes ? untrained({"backbone", "denoiser", "sampler", "decoder"}) : untrained(needed);
 }
 
 void Pipeline::require(Ability ability) const {
@@ -172,18 +177,26 @@ void Pipeline::require(Ability ability) const {
 }
 
 Tensor Pipeline::classify(const Tensor& images, const std::vector<std::string>& captions) {
+  return at::matmul(embed_images(images), embed_texts(captions).t());
+}
+
+Tensor Pipeline::embed_images(const Tensor& images) {
+  require(Ability::classify);
+  const at::NoGradGuard no_grad;
+  std::vector<Tensor> embedded;
+  for (const Tensor& batch : images.split(inference_batch)) {
+    embedded.push_back(encoder().embed_image(encoder().encode(batch.to(device_))).to(at::kCPU));
+  }
+  return at::cat(embedded);
+}
+
+Tensor Pipeline::embed_texts(const std::vector<std::string>& texts) {
   require(Ability::classify);
   const at::NoGradGuard no_grad;
   std::vector<std::vector<std::int64_t>> rows;
-  rows.reserve(captions.size());
-  for (const std::string& caption : captions) rows.push_back(frame_text(*tokenizer_, caption));
-  const Tensor texts = encoder().embed_text(pad_texts(rows, device_));
-  std::vector<Tensor> similarities;
-  for (const Tensor& batch : images.split(inference_batch)) {
-    const Tensor embedded = encoder().embed_image(encoder().encode(batch.to(device_)));
-    similarities.push_back(at::matmul(embedded, texts.t()).to(at::kCPU));
-  }
-  return at::cat(similarities);
+  rows.reserve(texts.size());
+  for (const std::string& text : texts) rows.push_back(frame_text(*tokenizer_, text));
+  return encoder().embed_text(pad_texts(rows, device_)).to(at::kCPU);
 }
 
 std::vector<Reply> Pipeline::respond(std::span<const Request> requests, const Events& events) {
@@ -196,55 +209,32 @@ std::vector<Reply> Pipeline::respond(std::span<const Request> requests, const Ev
   return replies;
 }
 
-std::vector<std::string> Pipeline::answer(const Tensor& images, const std::vector<std::string>& questions) {
-  require(Ability::answer);
-  if (images.size(0) != static_cast<std::int64_t>(questions.size())) {
-    throw Error(Fault::usage, fmt::format("{} images, but {} questions", images.size(0), questions.size()));
+std::vector<double> Pipeline::log_likelihood(std::span<const Request> requests,
+                                             const std::vector<std::string>& replies) {
+  require(Ability::choose);
+  if (requests.size() != replies.size()) {
+    throw Error(Fault::usage, fmt::format("{} requests, but {} replies", requests.size(), replies.size()));
   }
-  std::vector<Request> requests;
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    requests.push_back({.messages = question_messages(recipe_, questions[i], ""),
-                        .images = {images[static_cast<std::int64_t>(i)]},
-                        .text = {.longest = longest_answer}});
+  std::vector<double> result;
+  for (std::size_t first = 0; first < requests.size(); first += inference_batch) {
+    stop_if_interrupted();
+    const std::size_t count = std::min<std::size_t>(inference_batch, requests.size() - first);
+    const auto values =
+        blip3u::log_likelihood(*this, requests.subspan(first, count), std::span(replies).subspan(first, count));
+    result.insert(result.end(), values.begin(), values.end());
   }
-  std::vector<std::string> answers;
-  for (const Reply& reply : respond(requests, {})) {
-    const auto& content = reply.message.content;
-    answers.push_back(content.empty() ? std::string() : content.front().text);
-  }
-  return answers;
-}
-
-Tensor Pipeline::generate(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>& seeds,
-                          const std::function<void(std::int64_t, std::int64_t)>& report) {
-  require(Ability::generate);
-  if (prompts.size() != seeds.size()) {
-    throw Error(Fault::usage, fmt::format("{} prompts, but {} seeds", prompts.size(), seeds.size()));
-  }
-  std::vector<Request> requests;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    requests.push_back(
-        {.messages = {prompt_messages(recipe_, prompts[i]).front()}, .want = Want::image, .seed = seeds[i]});
-  }
-  std::int64_t done = 0;
-  Events events;
-  events.finished = [&](std::size_t, const Reply&) {
-    if (report) report(++done, static_cast<std::int64_t>(requests.size()));
-  };
-  std::vector<Tensor> images;
-  for (const Reply& reply : respond(requests, events)) images.push_back(reply.images.front());
-  return at::stack(images);
+  return result;
 }
 
 std::vector<Context> Pipeline::contexts() const {
   return guidance_ ? guidance_->contexts() : std::vector<Context>{Context::whole};
 }
 
-Visual Pipeline::paint(Session& session, const std::vector<Context>& contexts, const std::vector<std::uint64_t>& seeds,
-                       const Watch& watch) {
+Visual Pipeline::paint(Session& session, const std::vector<Context>& contexts, std::span<const Visual> sources,
+                       const std::vector<std::uint64_t>& seeds, const Watch& watch) {
   const auto rows = std::ssize(seeds), count = std::ssize(contexts);
   const std::vector<double> times = solver().times();
-  auto condition = denoiser().prepare({.context = session, .times = times});
+  auto condition = denoiser().prepare({.context = session, .sources = sources, .times = times});
   if (auto* const nulls = dynamic_cast<Nulls*>(&denoiser())) {
     Tensor empty = at::zeros({count, rows}, at::kBool);
     for (std::int64_t i = 0; i < count; ++i) empty[i].fill_(contexts[static_cast<std::size_t>(i)] == Context::nothing);
@@ -267,6 +257,11 @@ Visual Pipeline::paint(Session& session, const std::vector<Context>& contexts, c
 Visual Pipeline::unscaled(Visual made) const {
   if (!made.codes.defined()) made.x = made.x * feature_scale_.deviation + feature_scale_.mean;
   return made;
+}
+
+Visual Pipeline::scaled(Visual visual) const {
+  if (!visual.codes.defined()) visual.x = (visual.x - feature_scale_.mean) / feature_scale_.deviation;
+  return visual;
 }
 
 Tensor Pipeline::decode(const Visual& made, const std::vector<std::uint64_t>& seeds, const Watch& watch) {

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,12 +26,22 @@ namespace blip3u {
 /// set.
 struct FeatureScale {
   Tensor mean, deviation;  ///< [D]
+
+  std::vector<NamedTensor> tensors() const { return {{"mean", mean}, {"deviation", deviation}}; }
 };
 
 class BLIP3U_API Pipeline final : public Model {
  public:
-  /// Builds every component that the recipe names, with initial weights drawn from the recipe's seed.
-  Pipeline(const Recipe& recipe, std::unique_ptr<Tokenizer> tokenizer, at::Device device);
+  /// Roles, such as encoder.
+  using Parts = std::set<std::string, std::less<>>;
+
+  /// Those that an ability runs.
+  static Parts parts_for(Ability ability);
+
+  /// Builds the parts that the recipe names, or those of `parts` among them, with initial weights drawn from the
+  /// recipe's seed.
+  Pipeline(const Recipe& recipe, std::unique_ptr<Tokenizer> tokenizer, at::Device device,
+           const std::optional<Parts>& parts = std::nullopt);
   ~Pipeline() override;
 
   // Each throws Error(Fault::usage) if the recipe has none.
@@ -47,19 +59,18 @@ class BLIP3U_API Pipeline final : public Model {
   /// The component in a role (encoder, backbone, denoiser, sampler, solver, guidance, decoder), or null.
   Component* part(std::string_view role) const;
 
-  /// Everything of a role that a checkpoint holds; of "generation" the feature scale.
-  std::vector<NamedTensor> saved_tensors(std::string_view role);
-
   /// What guidance wants to be told; the whole conversation first.
   std::vector<Context> contexts() const;
 
   /// Makes one picture for each seed from a session of contexts.size() * seeds.size() rows, all rows of the first
   /// context, then all of the second. In the target's own scale. Throws Cancelled where the watch says to stop.
-  Visual paint(Session& session, const std::vector<Context>& contexts, const std::vector<std::uint64_t>& seeds,
-               const Watch& watch);
+  /// `sources` are the pictures in the contexts (Given::sources).
+  Visual paint(Session& session, const std::vector<Context>& contexts, std::span<const Visual> sources,
+               const std::vector<std::uint64_t>& seeds, const Watch& watch);
 
-  /// What a sampler made, in the target's own scale.
+  /// What a sampler made, in the target's own scale, and back.
   Visual unscaled(Visual made) const;
+  Visual scaled(Visual visual) const;
 
   /// Pixels [B,3,S,S] on the CPU.
   Tensor decode(const Visual& made, const std::vector<std::uint64_t>& seeds, const Watch& watch);
@@ -67,14 +78,15 @@ class BLIP3U_API Pipeline final : public Model {
   std::string missing_for(Ability) const override;
   std::vector<Reply> respond(std::span<const Request> requests, const Events& events) override;
   Tensor classify(const Tensor& images, const std::vector<std::string>& captions) override;
-  std::vector<std::string> answer(const Tensor& images, const std::vector<std::string>& questions) override;
-  Tensor generate(const std::vector<std::string>& prompts, const std::vector<std::uint64_t>& seeds,
-                  const std::function<void(std::int64_t, std::int64_t)>& report) override;
+  Tensor embed_images(const Tensor& images) override;
+  Tensor embed_texts(const std::vector<std::string>& texts) override;
+  std::vector<double> log_likelihood(std::span<const Request> requests,
+                                     const std::vector<std::string>& replies) override;
   Tensor reconstruct(const Tensor& images, const std::vector<std::uint64_t>& seeds) override;
 
  private:
   void require(Ability) const;
-  std::string untrained(std::initializer_list<std::string_view> roles) const;
+  std::string untrained(const Parts& roles) const;
 
   Recipe recipe_;
   at::Device device_;

@@ -40,7 +40,9 @@ inline constexpr const char* plain_name_form = "1 to 100 letters, digits, - and 
 // Schemas of the maps that belong to no component.
 BLIP3U_API std::span<const ParameterSpec> recipe_schema();
 BLIP3U_API std::span<const ParameterSpec> template_schema();
-BLIP3U_API std::span<const ParameterSpec> stage_schema();  ///< of stage_keys()
+BLIP3U_API std::span<const ParameterSpec> data_schema();    ///< besides the data sets
+BLIP3U_API std::span<const ParameterSpec> source_schema();  ///< besides a data set's own
+BLIP3U_API std::span<const ParameterSpec> stage_schema();   ///< of stage_keys()
 
 /// The keys of a component's `weights`.
 BLIP3U_API std::span<const ParameterSpec> weights_schema();
@@ -79,6 +81,11 @@ struct StageKey {
 BLIP3U_API std::span<const StageKey> stage_keys();
 BLIP3U_API ParameterValue value_of(const Stage& stage, const StageKey& key);
 
+class ComponentChecker;
+
+/// Checks `data`: one data set with these keys among its own, or a list of `sources`.
+DataChoice check_data(const Node& node, const Position& where, ComponentChecker& components, Diagnostics& diagnostics);
+
 /// Checks the list of stages against the parts of the pipeline that the recipe names.
 std::vector<Stage> check_stages(const Node& list, const Node* pipeline, Diagnostics& diagnostics);
 
@@ -89,12 +96,13 @@ class ComponentChecker {
  public:
   ComponentChecker(Catalog& catalog, Diagnostics& diagnostics) : catalog_(catalog), diagnostics_(diagnostics) {}
 
-  /// `node` is a component map. Components are added in the order of Kind-wise checks that plugin.h gives.
-  ComponentChoice add(Kind kind, const Node& node, const Position& where);
+  /// `node` is a component map. Components are added in the order of Kind-wise checks that plugin.h gives. `others` are
+  /// keys that the caller reads itself.
+  ComponentChoice add(Kind kind, const Node& node, const Position& where, std::span<const char* const> others = {});
 
   /// Needs and provides, and the components' own checks. Without all components and their parameters in order it
-  /// leaves out what could only mislead.
-  Wiring wire();
+  /// leaves out what could only mislead. The wiring begins with the image size.
+  Wiring wire(std::int64_t image_size);
 
  private:
   struct Placed {

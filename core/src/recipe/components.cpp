@@ -51,20 +51,29 @@ bool takes_weights(Kind kind) {
 
 const char* unset_member(Kind kind, const Wiring& wiring) {
   switch (kind) {
-    case Kind::dataset: return wiring.image_size > 0 ? nullptr : "image_size";
     case Kind::encoder: return wiring.features.tokens > 0 && wiring.features.width > 0 ? nullptr : "features";
     case Kind::backbone: return wiring.backbone_width > 0 ? nullptr : "backbone_width";
     default: return nullptr;
   }
 }
 
-ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Position& where) {
+ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Position& where,
+                                      std::span<const char* const> caller_keys) {
   Placed placed{{kind, {}, {}, {}}, &node, where, true};
   const bool found = find(placed);
   all_found_ = all_found_ && found;
   if (found) {
     const ComponentDescriptor& component = *placed.choice.entry.component;
-    std::vector<const char*> others = {"plugin"};
+    std::vector<const char*> others(caller_keys.begin(), caller_keys.end());
+    others.push_back("plugin");
+    for (const ParameterSpec& spec : component.parameters) {
+      if (!contains(caller_keys, spec.name)) continue;
+      diagnostics_.add(where,
+                       fmt::format("{} has a parameter `{}`, which is a key of the recipe's own there; its "
+                                   "author must rename it",
+                                   title(placed.choice), spec.name),
+                       Fault::plugin);
+    }
     if (!component.losses.empty()) others.push_back("loss_weights");
     if (takes_weights(kind)) others.push_back("weights");
     CheckedMap checked = check_map(node, where, title(placed.choice), component.parameters, others, diagnostics_);
@@ -151,8 +160,9 @@ bool ComponentChecker::find(Placed& placed) {
   return false;
 }
 
-Wiring ComponentChecker::wire() {
+Wiring ComponentChecker::wire(std::int64_t image_size) {
   Wiring wiring;
+  wiring.image_size = image_size;
   if (!all_found_) return wiring;
   for (Placed& placed : placed_) check_needs(placed);
   if (!all_valid_) return wiring;

@@ -30,7 +30,7 @@ class RecipeChecker {
     check_scalars(recipe);
     check_templates(recipe);
     if (const Entry* data = section("data", "the data set")) {
-      recipe.data = components_.add(Kind::dataset, data->value, data->position);
+      recipe.data = check_data(data->value, data->position, components_, diagnostics_);
     }
     if (const Entry* tokenizer = section("tokenizer", "what turns text into numbers")) {
       recipe.tokenizer = components_.add(Kind::tokenizer, tokenizer->value, tokenizer->position);
@@ -41,7 +41,7 @@ class RecipeChecker {
       recipe.stages = check_stages(*training, pipeline ? &pipeline->value : nullptr, diagnostics_);
     }
     if (const Node* evaluation = root_.value("evaluation")) check_evaluation(*evaluation, recipe.evaluation);
-    recipe.wiring = components_.wire();
+    recipe.wiring = components_.wire(recipe.data.image_size);
     return recipe;
   }
 

@@ -45,6 +45,11 @@ void expand_short_forms(Node& root) {
   for (const char* key : {"data", "tokenizer"}) {
     if (Entry* entry = root.find(key)) expand(entry->value);
   }
+  if (Entry* data = root.find("data")) {
+    if (Entry* sources = data->value.find("sources")) {
+      for (Node& source : sources->value.items) expand(source);
+    }
+  }
   if (Entry* pipeline = root.find("pipeline")) {
     for (Entry& part : pipeline->value.entries) expand(part.value);
   }

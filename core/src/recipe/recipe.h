@@ -33,6 +33,24 @@ struct ComponentChoice {
   std::map<std::string, std::string, std::less<>> contents = {};
 };
 
+/// A data set and its share in what is read.
+struct SourceChoice {
+  ComponentChoice dataset{Kind::dataset, {}, {}, {}};
+  double weight = 1;  ///< of its share of the samples, > 0
+  std::vector<std::string>
+      filter;  ///< conditions on labels that a sample must all meet, `label=value` or `label!=value`
+};
+
+/// What the stages learn from.
+struct DataChoice {
+  std::vector<SourceChoice> sources;
+  std::int64_t image_size = 0;  ///< pixels a side
+  std::int64_t lanes = 0;       ///< independent walks through the data; 0: as many as a batch has rows
+  std::int64_t window = 0;      ///< samples that a lane shuffles at a time, where a data set has no index
+  std::int64_t workers = 0;     ///< threads that read ahead
+  double corrupt_share = 0;     ///< of the samples that may be corrupt
+};
+
 /// What a stage trains on, which decides the components it runs.
 enum class ObjectiveKind {
   encoder,       ///< the encoder's own loss on images and captions
@@ -43,22 +61,34 @@ enum class ObjectiveKind {
 struct Stage {
   std::string name;
   ObjectiveKind objective = ObjectiveKind::encoder;
-  std::vector<std::string> train;  ///< roles that learn: encoder, decoder, backbone, denoiser
+  std::vector<std::string> train;  ///< what learns, as trained_parts() reads it
   std::int64_t steps = 0;
   std::int64_t batch = 0;
   double learning_rate = 0;
   double final_learning_rate = 0;  ///< as a share of learning_rate, reached by a cosine
   double warmup = 0;               ///< share of the steps over which the rate rises linearly
   double weight_decay = 0;
-  double gradient_clip = 0;           ///< largest global norm; 0: off
-  double average_decay = 0;           ///< of the exponential moving average of weights that is kept; 0: off
-  double dropout = 0;                 ///< share of prompts that `generate` replaces by nothing
-  double text_weight = 0;             ///< of the loss of what the assistant says; 0: no texts are learned
-  double image_weight = 0;            ///< of the sampler's loss; 0: no pictures are learned
-  double image_share = 0;             ///< of a batch that makes pictures, where both are learned
-  double word_dropout = 0;            ///< share of the words of prompts of pictures that are left out
+  double gradient_clip = 0;  ///< largest global norm; 0: off
+  double average_decay = 0;  ///< of the exponential moving average of weights that is kept; 0: off
+  double dropout = 0;        ///< share of pictures to be made that are learned without their conversation
+  double text_dropout = 0;   ///< without the conversation's texts
+  double image_dropout = 0;  ///< without the conversation's pictures
+  double text_weight = 0;    ///< of the loss of what the assistant says; 0: no texts are learned
+  double image_weight = 0;   ///< of the sampler's loss; 0: no pictures are learned
+  double image_share = 0;    ///< of a batch that makes pictures, where both are learned; 0: as the data have it
+  double word_dropout = 0;   ///< share of the words of prompts of pictures that are left out
   std::int64_t checkpoint_every = 0;  ///< steps
 };
+
+/// Of an entry of Stage::train, `role` or `role:pattern`: weights of a part whose names match, as file names do.
+struct TrainedPart {
+  std::string role;           ///< encoder, decoder, backbone, denoiser
+  std::string pattern = "*";  ///< with * and ?
+
+  BLIP3U_API bool holds(const std::string& weight) const;
+};
+BLIP3U_API std::vector<TrainedPart> trained_parts(const Stage& stage);
+BLIP3U_API bool trains(const Stage& stage, std::string_view role);
 
 struct PipelineChoices {
   /// `solver` makes pictures in place of the sampler that trained; without it the sampler does.
@@ -71,7 +101,7 @@ struct Recipe {
   std::string device;                       ///< auto, cpu, cuda or cuda:N
   std::filesystem::path output;             ///< the folder that run directories go to
   std::vector<std::string> plugin_folders;  ///< besides the program's own, absolute
-  ComponentChoice data;
+  DataChoice data;
   ComponentChoice tokenizer;
   PipelineChoices pipeline;
   std::string prompt_template;    ///< with {prompt}

@@ -70,6 +70,38 @@ std::string emit(const ComponentChoice& choice, const std::string& indent, For p
   return result;
 }
 
+/// Those keys of a schema that decide results, or all.
+std::string emit_keys(const Parameters& keys, std::span<const ParameterSpec> schema, const std::string& indent,
+                      For purpose) {
+  std::string result;
+  for (const ParameterSpec& spec : schema) {
+    if (purpose == For::identity && spec.inference) continue;
+    result += fmt::format("{}{}: {}\n", indent, spec.name, yaml_text(keys.values().find(spec.name)->second));
+  }
+  return result;
+}
+
+std::string emit(const SourceChoice& source, const std::string& indent, For purpose) {
+  Parameters keys = Parameters::defaults(source_schema());
+  keys.set("weight", source.weight);
+  keys.set("filter", source.filter);
+  return emit(source.dataset, indent, purpose) + emit_keys(keys, source_schema(), indent, purpose);
+}
+
+std::string emit(const DataChoice& data, For purpose) {
+  Parameters keys = Parameters::defaults(data_schema());
+  keys.set("image_size", data.image_size);
+  keys.set("lanes", data.lanes);
+  keys.set("window", data.window);
+  keys.set("workers", data.workers);
+  keys.set("corrupt_share", data.corrupt_share);
+  const std::string own = emit_keys(keys, data_schema(), "  ", purpose);
+  if (data.sources.size() == 1) return "data:\n  " + emit(data.sources.front(), "  ", purpose) + own;
+  std::string result = "data:\n" + own + "  sources:\n";
+  for (const SourceChoice& source : data.sources) result += "    - " + emit(source, "      ", purpose);
+  return result;
+}
+
 std::string emit(const Stage& stage) {
   std::string result;
   for (const StageKey& key : stage_keys()) {
@@ -82,7 +114,7 @@ std::string emit(const Stage& stage) {
 /// What decides the results of a run.
 std::string emit_body(const Recipe& recipe, For purpose) {
   std::string body = fmt::format("seed: {}\ndevice: {}\n", recipe.seed, emit(recipe.device));
-  body += "data:\n  " + emit(recipe.data, "  ", purpose);
+  body += emit(recipe.data, purpose);
   body += "tokenizer:\n  " + emit(recipe.tokenizer, "  ", purpose);
   std::string parts;
   for (const PipelineRole& role : pipeline_roles) {
@@ -122,7 +154,8 @@ void resolve(Recipe& recipe) {
       fmt::format("name: {}\noutput: {}\nplugin_folders: {}\n{}", emit(recipe.name), emit(recipe.output.string()),
                   emit(recipe.plugin_folders), emit_body(recipe, For::reading));
 
-  std::set<std::string> libraries = {recipe.data.entry.library_hash, recipe.tokenizer.entry.library_hash};
+  std::set<std::string> libraries = {recipe.tokenizer.entry.library_hash};
+  for (const SourceChoice& source : recipe.data.sources) libraries.insert(source.dataset.entry.library_hash);
   for (const PipelineRole& role : pipeline_roles) {
     if (const auto& choice = recipe.pipeline.*role.choice) libraries.insert(choice->entry.library_hash);
   }

@@ -1,4 +1,6 @@
 // The schemas of a recipe's own keys, and what a stage may ask for.
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -30,13 +32,14 @@ constexpr ParameterSpec template_keys[] = {
 };
 
 constexpr const char* objectives[] = {"encoder", "decoder", "conversation"};
-constexpr const char* roles[] = {"encoder", "decoder", "backbone", "denoiser"};
 
 constexpr StageKey keys_of_stages[] = {
     {required(text("name", "", "what the stage is called: 1 to 100 letters, digits, - and _")), &Stage::name},
     {required(text("objective", "", "what is learned: encoder, decoder or conversation", objectives)),
      &Stage::objective},
-    {required(texts("train", "", "the parts that learn, such as [encoder]", roles)), &Stage::train},
+    {required(texts("train", "",
+                    "the parts that learn, such as [encoder], or some weights of one, such as ['backbone:blocks.*']")),
+     &Stage::train},
     {required(integer("steps", 0, 1, 1'000'000'000, "number of optimiser steps")), &Stage::steps},
     {integer("batch", 64, 1, 1'000'000, "examples in each step"), &Stage::batch},
     {number("learning_rate", 1e-3, 0, unbounded, "the highest learning rate"), &Stage::learning_rate},
@@ -52,10 +55,15 @@ constexpr StageKey keys_of_stages[] = {
     {number("image_weight", 1, 0, unbounded,
             "of the assistant's pictures in the loss of a conversation; 0: not learned"),
      &Stage::image_weight},
-    {number("image_share", 0.5, 0, 1, "share of a batch that makes pictures, where texts are learned too"),
+    {number("image_share", 0, 0, 1,
+            "share of a batch that makes pictures, where texts are learned too; 0: as the data have them"),
      &Stage::image_share},
-    {number("dropout", 0.1, 0, 1, "share of prompts of pictures that are replaced by nothing, so that guidance works"),
+    {number("dropout", 0.1, 0, 1, "share of pictures that are learned without what was said, so that guidance works"),
      &Stage::dropout},
+    {number("text_dropout", 0, 0, 1, "share of pictures that are learned without the texts before them"),
+     &Stage::text_dropout},
+    {number("image_dropout", 0, 0, 1, "share of pictures that are learned without the pictures before them"),
+     &Stage::image_dropout},
     {number("word_dropout", 0, 0, 1, "share of the words of prompts of pictures that are left out"),
      &Stage::word_dropout},
     {inference(integer("checkpoint_every", 200, 1, 1'000'000'000, "steps between checkpoints")),
@@ -79,6 +87,11 @@ const ObjectiveRule& rule_of(const std::string& name) {
                        [&](const ObjectiveRule& rule) { return name == objective_name(rule.objective); });
 }
 
+TrainedPart trained_part(const std::string& text) {
+  const auto colon = text.find(':');
+  return colon == std::string::npos ? TrainedPart{text} : TrainedPart{text.substr(0, colon), text.substr(colon + 1)};
+}
+
 bool has_part(const Node* pipeline, const std::string& part) {
   const Node* node = pipeline ? pipeline->value(part) : nullptr;
   return node && !node->is(Node::Type::null);
@@ -98,11 +111,16 @@ void check_roles(const ObjectiveRule& rule, const Node& train, Diagnostics& diag
       fmt::format("objective `{}` can train {}", objective_name(rule.objective), fmt::join(rule.trainable, ", "));
   if (train.items.empty()) diagnostics.add(train.position, fmt::format("`train` names no part; {}", possible));
   std::set<std::string> seen;
-  for (const Node& role : train.items) {
-    if (!seen.insert(role.text).second) {
-      diagnostics.add(role.position, fmt::format("`train` names `{}` twice; remove one", role.text));
-    } else if (std::find(rule.trainable.begin(), rule.trainable.end(), role.text) == rule.trainable.end()) {
-      diagnostics.add(role.position, fmt::format("`{}` does not learn here; {}", role.text, possible));
+  for (const Node& part : train.items) {
+    const TrainedPart trained = trained_part(part.text);
+    if (!seen.insert(part.text).second) {
+      diagnostics.add(part.position, fmt::format("`train` names {} twice; remove one", in_ticks(part.text)));
+    } else if (std::ranges::find(rule.trainable, trained.role) == rule.trainable.end()) {
+      diagnostics.add(part.position, fmt::format("{} does not learn here; {}", in_ticks(trained.role), possible));
+    } else if (trained.pattern.empty()) {
+      diagnostics.add(part.position, fmt::format("no pattern after {}: name weights, such as `{}:blocks.*`, or leave "
+                                                 "the colon out",
+                                                 in_ticks(part.text), trained.role));
     }
   }
 }
@@ -110,8 +128,8 @@ void check_roles(const ObjectiveRule& rule, const Node& train, Diagnostics& diag
 /// What the weights of texts and pictures demand of the other keys.
 void check_conversation(const Stage& stage, const Node& node, const Node* pipeline, Diagnostics& diagnostics) {
   if (stage.objective != ObjectiveKind::conversation) {
-    constexpr std::string_view conversations[] = {"text_weight", "image_weight", "image_share", "dropout",
-                                                  "word_dropout"};
+    constexpr std::string_view conversations[] = {"text_weight",  "image_weight",  "image_share", "dropout",
+                                                  "text_dropout", "image_dropout", "word_dropout"};
     for (const StageKey& key : keys_of_stages) {
       const bool used = value_of(stage, key) != default_value(key.spec);  // a resolved recipe has all keys
       if (!used || std::ranges::find(conversations, key.spec.name) == std::end(conversations)) continue;
@@ -122,17 +140,19 @@ void check_conversation(const Stage& stage, const Node& node, const Node* pipeli
     return;
   }
   const Position& where = node.value("objective")->position;
-  const auto trains = [&](const char* role) { return std::ranges::find(stage.train, role) != stage.train.end(); };
+  if (stage.dropout + stage.text_dropout + stage.image_dropout > 1) {
+    diagnostics.add(where, "`dropout`, `text_dropout` and `image_dropout` together exceed 1; lower one");
+  }
   if (stage.image_weight == 0) {
     if (stage.text_weight == 0) {
       diagnostics.add(where, "`text_weight` and `image_weight` are both 0, so that nothing is learned; raise one");
     }
-    if (trains("denoiser")) {
+    if (trains(stage, "denoiser")) {
       diagnostics.add(where, "`denoiser` learns from pictures, but `image_weight` is 0; raise it, or do not train it");
     }
     return;
   }
-  if (trains("encoder")) {
+  if (trains(stage, "encoder")) {
     diagnostics.add(where,
                     "the encoder makes what pictures are learned from, and must stand still; set "
                     "`image_weight: 0`, or do not train it");
@@ -170,6 +190,18 @@ Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnosti
 }
 
 }  // namespace
+
+bool TrainedPart::holds(const std::string& weight) const { return fnmatch(pattern.c_str(), weight.c_str(), 0) == 0; }
+
+std::vector<TrainedPart> trained_parts(const Stage& stage) {
+  std::vector<TrainedPart> parts;
+  for (const std::string& text : stage.train) parts.push_back(trained_part(text));
+  return parts;
+}
+
+bool trains(const Stage& stage, std::string_view role) {
+  return std::ranges::any_of(trained_parts(stage), [&](const TrainedPart& part) { return part.role == role; });
+}
 
 std::span<const ParameterSpec> recipe_schema() { return recipe_keys; }
 std::span<const ParameterSpec> template_schema() { return template_keys; }

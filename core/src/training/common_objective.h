@@ -1,43 +1,36 @@
-// What the objectives of all stages share: the order of the data, and noise by purpose and step.
+// What the objectives of all stages share: their samples, and noise by purpose and step.
 #pragma once
 
-#include <algorithm>
-
+#include "model/pictures.h"
 #include "training/objectives.h"
 
 namespace blip3u {
 
-/// What all objectives have.
 class CommonObjective : public StageObjective {
  public:
-  CommonObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset)
-      : stage_(stage), seed_(seed), pipeline_(pipeline), dataset_(dataset) {}
+  CommonObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline)
+      : stage_(stage), seed_(seed), pipeline_(pipeline) {}
 
   void after_step(std::int64_t step) override {
-    if (std::ranges::find(stage_.train, "encoder") == stage_.train.end()) return;
+    if (!trains(stage_, "encoder")) return;
     Generator generator = noise(step, "after step");
     pipeline_.encoder().after_step(generator);
   }
 
  protected:
-  std::vector<std::int64_t> indices(std::int64_t size, std::int64_t step) {
-    return order_.batch(derive_seed(seed_, "order"), size, stage_.batch, step);
+  std::uint64_t step_seed(std::int64_t step, const char* purpose) const {
+    return derive_seed(derive_seed(seed_, purpose), static_cast<std::uint64_t>(step));
   }
   Generator noise(std::int64_t step, const char* purpose = "noise") const {
-    return Generator::for_rows(derive_seed(derive_seed(seed_, purpose), static_cast<std::uint64_t>(step)), 0,
-                               stage_.batch);
+    return Generator::for_rows(step_seed(step, purpose), 0, stage_.batch);
   }
-  Tensor images(const std::vector<std::int64_t>& which) const {
-    return load_images(dataset_, Split::train, which, pipeline_.device());
+  Tensor images(const std::vector<Tensor>& pictures) const {
+    return square_pictures(pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
   }
 
   const Stage stage_;
   const std::uint64_t seed_;
   Pipeline& pipeline_;
-  const Dataset& dataset_;
-
- private:
-  ShuffledOrder order_;
 };
 
 }  // namespace blip3u

@@ -1,119 +1,155 @@
 #include "training/conversation_objective.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
 #include "blip3u/error.h"
+#include "model/contexts.h"
 #include "model/messages.h"
 #include "model/reader.h"
+#include "model/sources.h"
 #include "training/common_objective.h"
-#include "training/conversations.h"
 #include "training/word_dropout.h"
 
 namespace blip3u {
 
 namespace {
 
+bool any_learned(const Sample& sample, Part::Type type) {
+  return std::ranges::any_of(sample.messages, [&](const Message& message) {
+    return std::ranges::any_of(message.content, [&](const Part& part) { return part.type == type && part.weight > 0; });
+  });
+}
+
 class ConversationObjective final : public CommonObjective {
  public:
-  ConversationObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
-                        const FeatureTable* features)
-      : CommonObjective(stage, seed, pipeline, dataset), features_(features) {
-    if (stage.text_weight > 0) questions_ = question_dialogues(dataset);
-    if (stage.image_weight > 0) pictures_ = picture_dialogues(dataset);
-    const double share = questions_.empty() ? 1.0 : pictures_.empty() ? 0.0 : stage.image_share;
-    made_ = std::llround(share * static_cast<double>(stage.batch));
-    if (pictures_.empty()) return;
+  ConversationObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data,
+                        Features* features)
+      : CommonObjective(stage, seed, pipeline), features_(features) {
+    const bool texts = stage.text_weight > 0, pictures = stage.image_weight > 0;
+    const bool apart = texts && pictures && stage.image_share > 0;
+    const std::int64_t made = apart ? std::llround(stage.image_share * static_cast<double>(stage.batch)) : stage.batch;
+    const auto accept = [=](const Sample& sample) {
+      return (pictures && makes_picture(sample)) || (texts && !apart && learns_text(sample));
+    };
+    if (made > 0) rows_.emplace("", SampleRows(data, derive_seed(seed, "order"), made, accept));
+    if (made < stage.batch) {
+      const auto rest = [](const Sample& sample) { return learns_text(sample) && !makes_picture(sample); };
+      rows_.emplace("texts.", SampleRows(data, derive_seed(seed, "order of texts"), stage.batch - made, rest));
+    }
+    if (!pictures) return;
     objective_ = dynamic_cast<Objective*>(&pipeline.sampler());
     if (objective_ == nullptr) {
       throw Error(Fault::usage, fmt::format("pipeline.sampler: `{}` only solves and trains nothing; name it under "
                                             "pipeline.solver, and a sampler with an objective here",
                                             pipeline.recipe().pipeline.sampler->name));
     }
-    set_feature_scale();
   }
 
   std::vector<Loss> losses(std::int64_t step) override {
-    std::vector<Row> rows = question_rows(step);
-    for (Row& row : picture_rows(step)) rows.push_back(std::move(row));
+    const std::uint64_t noise = step_seed(step, "noise"), dropout = step_seed(step, "dropout");
+    std::vector<Tensor> pictures;
     std::map<std::size_t, std::vector<Row>> alike;  // rows that make equally many pictures go on in step
-    for (Row& row : rows) alike[row.stretches.size()].push_back(std::move(row));
+    std::uint64_t number = 0;
+    for (auto& [name, rows] : rows_) {
+      for (Sample& sample : rows.next()) {
+        Row row = make_row(sample, std::ssize(pictures), derive_seed(dropout, number));
+        row.noise = derive_seed(noise, number++);
+        pictures.insert(pictures.end(), sample.images.begin(), sample.images.end());
+        alike[row.stretches.size()].push_back(std::move(row));
+      }
+    }
+    const Visual seen = see(pictures);
     std::vector<Loss> losses;
     for (const auto& [stretches, group] : alike) {
-      for (Loss& loss : learn(group)) add(losses, std::move(loss));
+      for (Loss& loss : learn(group, seen)) add(losses, std::move(loss));
     }
     return losses;
   }
 
+  std::vector<NamedTensor> position() const override {
+    std::vector<NamedTensor> result;
+    for (const auto& [prefix, rows] : rows_) {
+      for (NamedTensor& tensor : rows.position()) result.push_back({prefix + tensor.name, tensor.value});
+    }
+    return result;
+  }
+
+  void go_on_from(const std::vector<NamedTensor>& position) override {
+    for (auto& [prefix, rows] : rows_) {
+      std::vector<NamedTensor> own;
+      for (const NamedTensor& tensor : position) {
+        if (tensor.name.starts_with(prefix + "data.")) own.push_back({tensor.name.substr(prefix.size()), tensor.value});
+      }
+      rows.go_on_from(own);
+    }
+  }
+
  private:
   struct Row {
-    std::int64_t image;                        // in the training split
-    std::vector<std::vector<Span>> stretches;  // cut before each picture that is made
+    std::vector<std::vector<Span>> stretches;  // cut before each picture that is made; pictures are those of the batch
     std::uint64_t noise;                       // seed
-    bool empty;                                // its prompt was replaced by nothing
+    bool empty;                                // the conversation before the picture was replaced by nothing
   };
 
-  Row make_row(std::int64_t image, const std::vector<Message>& messages, std::int64_t step, std::int64_t index,
-               bool empty) const {
-    const std::uint64_t seed = derive_seed(derive_seed(seed_, "noise"), static_cast<std::uint64_t>(step));
-    return {image, cut_at_made_pictures(pipeline_.tokenizer().render(messages, /*open_reply=*/false)),
-            derive_seed(seed, static_cast<std::uint64_t>(index)), empty};
+  Row make_row(const Sample& sample, std::int64_t first_picture, std::uint64_t seed) const {
+    std::vector<Message> messages = in_templates(pipeline_.recipe(), sample.messages);
+    Context context = Context::whole;
+    if (stage_.image_weight > 0 && makes_picture(sample)) {
+      context = choose_context(seed);
+      messages = in_context(messages, context, "");
+      if (stage_.word_dropout > 0) drop_words(messages, derive_seed(seed, "words"));
+    }
+    if (stage_.image_weight <= 0) {
+      for (Message& message : messages) {
+        for (Part& part : message.content) {
+          if (part.type == Part::Type::image) part.weight = 0;
+        }
+      }
+    }
+    std::vector<Span> spans = pipeline_.tokenizer().render(messages, /*open_reply=*/false);
+    for (Span& span : spans) {
+      if (span.image >= 0) span.image += first_picture;
+    }
+    return {cut_at_made_pictures(std::move(spans)), 0, context == Context::nothing};
   }
 
-  std::vector<Row> question_rows(std::int64_t step) {
-    std::vector<Row> rows;
-    const auto size = static_cast<std::int64_t>(questions_.size());
-    for (const std::int64_t place : question_order_.batch(order_seed(), size, stage_.batch - made_, step)) {
-      const Dialogue& dialogue = questions_[static_cast<std::size_t>(place)];
-      const Question& question =
-          dataset_.example(Split::train, dialogue.image).questions[static_cast<std::size_t>(dialogue.question)];
-      const auto messages = question_messages(pipeline_.recipe(), question.text, question.answer);
-      rows.push_back(make_row(dialogue.image, messages, step, made_ + std::ssize(rows), false));
+  Context choose_context(std::uint64_t seed) const {
+    double left = Generator({derive_seed(seed, "context")}).uniform({1}, at::kCPU).item<double>();
+    for (const auto& [share, context] :
+         {std::pair(stage_.dropout, Context::nothing), std::pair(stage_.text_dropout, Context::no_text),
+          std::pair(stage_.image_dropout, Context::no_image)}) {
+      if (left < share) return context;
+      left -= share;
     }
-    return rows;
+    return Context::whole;
   }
 
-  std::vector<Row> picture_rows(std::int64_t step) {
-    std::vector<Dialogue> chosen;
-    std::vector<std::string> prompts;
-    Generator choice = noise(step, "condition dropout");
-    const Tensor kept = choice.uniform({1}, at::kCPU).flatten().ge(stage_.dropout);
-    const auto size = static_cast<std::int64_t>(pictures_.size());
-    for (const std::int64_t place : picture_order_.batch(order_seed(), size, made_, step)) {
-      const bool keep = kept.const_data_ptr<bool>()[chosen.size()];
-      chosen.push_back(pictures_[static_cast<std::size_t>(place)]);
-      prompts.push_back(keep ? dataset_.example(Split::train, chosen.back().image).caption : std::string());
+  /// Of what the user says.
+  void drop_words(std::vector<Message>& messages, std::uint64_t seed) const {
+    std::uint64_t number = 0;
+    for (Message& message : messages) {
+      if (message.role != Role::user) continue;
+      for (Part& part : message.content) {
+        if (part.type != Part::Type::text) continue;
+        std::vector<std::string> text{part.text};
+        Generator draws({derive_seed(seed, number++)});
+        blip3u::drop_words(text, stage_.word_dropout, draws);
+        part.text = std::move(text.front());
+      }
     }
-    if (stage_.word_dropout > 0) {
-      Generator words = noise(step, "word dropout");
-      drop_words(prompts, stage_.word_dropout, words);
-    }
-    std::vector<Row> rows;
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-      rows.push_back(make_row(chosen[i].image, prompt_messages(pipeline_.recipe(), prompts[i]), step,
-                              static_cast<std::int64_t>(i), !kept.const_data_ptr<bool>()[i]));
-    }
-    return rows;
   }
 
-  std::uint64_t order_seed() const { return derive_seed(seed_, "order"); }
-
-  // Held-out pictures lend nothing to generation.
-  void set_feature_scale() const {
-    const Visual& all = features_->all();
-    if (!all.x.defined() || all.codes.defined()) return;
-    const at::NoGradGuard no_grad;
-    std::vector<std::int64_t> usable;
-    for (const Dialogue& dialogue : pictures_) usable.push_back(dialogue.image);
-    const Tensor flat = all.x.index_select(0, at::tensor(usable, at::kLong)).flatten(0, 1);
-    FeatureScale& scale = pipeline_.feature_scale();
-    scale.mean.copy_(flat.mean(0));
-    scale.deviation.copy_(flat.std(0, /*unbiased=*/false).clamp_min(1e-6));
+  Visual see(const std::vector<Tensor>& pictures) {
+    if (pictures.empty()) return {};
+    if (features_) return features_->of(pictures);
+    return encode_pictures(pipeline_.encoder(), pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
   }
 
   static void add(std::vector<Loss>& losses, Loss loss) {
@@ -127,19 +163,19 @@ class ConversationObjective final : public CommonObjective {
   }
 
   // Rows that are cut into equally many stretches.
-  std::vector<Loss> learn(const std::vector<Row>& rows) {
-    std::vector<std::int64_t> which;
+  std::vector<Loss> learn(const std::vector<Row>& rows, const Visual& seen) {
     std::vector<std::uint64_t> seeds;
     Tensor empty = at::zeros({std::ssize(rows)}, at::kBool);
     for (const Row& row : rows) {
-      empty.mutable_data_ptr<bool>()[which.size()] = row.empty;
-      which.push_back(row.image);
+      empty.mutable_data_ptr<bool>()[seeds.size()] = row.empty;
       seeds.push_back(row.noise);
     }
-    const Visual features = features_ ? features_->rows(which) : pipeline_.encoder().encode(images(which));
     Generator generator(seeds);
     Backbone& backbone = pipeline_.backbone();
-    const auto session = backbone.begin(static_cast<std::int64_t>(rows.size()));
+    const auto session = backbone.begin(std::ssize(rows));
+    const SeenPictures pictures = seen.x.defined() || seen.codes.defined() ? SeenPictures{seen} : SeenPictures{};
+    std::vector<std::vector<std::int64_t>> shown(rows.size());  // pictures of each row so far
+    auto* const keeps = dynamic_cast<Keeps*>(pipeline_.part("denoiser"));
     std::vector<Loss> losses;
     Tensor state;
     const std::size_t count = rows.front().stretches.size();
@@ -147,25 +183,34 @@ class ConversationObjective final : public CommonObjective {
       std::vector<std::vector<Span>> stretch;
       for (std::size_t i = 0; i < rows.size(); ++i) {
         stretch.push_back(rows[i].stretches[k]);
-        for (Span& span : stretch.back()) {
-          if (span.image >= 0) span.image = static_cast<std::int64_t>(i);  // each row knows one picture
+        for (const Span& span : stretch.back()) {
+          if (span.image >= 0) shown[i].push_back(span.image);
         }
       }
       const bool last = k + 1 == count;
       if (last && k > 0 && stage_.text_weight <= 0) break;  // nobody asks what follows the last picture
+      if (keeps != nullptr && k > 0) {                      // the picture stays as the denoiser made it
+        std::vector<std::int64_t> made;
+        for (auto& row : stretch) {
+          made.push_back(row.front().image);
+          row.erase(row.begin());
+        }
+        state = keeps->keep(*session, select_pictures(seen, made));
+      }
       const Purpose purpose = stage_.text_weight <= 0 ? Purpose::context : last ? Purpose::learn_last : Purpose::learn;
-      const Reading reading = read_spans(backbone, pipeline_.device(), *session, stretch, {features}, state, purpose);
+      const Reading reading = read_spans(backbone, pipeline_.device(), *session, stretch, pictures, state, purpose);
       state = reading.state;
       if (reading.logits.defined()) add(losses, text_loss(reading));
       if (last) break;
-      Visual target = features;
-      if (!target.codes.defined()) {
-        target.x = (target.x - pipeline_.feature_scale().mean) / pipeline_.feature_scale().deviation;
-      }
-      auto condition = pipeline_.denoiser().prepare({.context = *session});
+      std::vector<std::int64_t> made;
+      for (const Row& row : rows) made.push_back(row.stretches[k + 1].front().image);
+      const Visual all = pipeline_.scaled(seen);
+      const std::vector<Visual> sources = source_pictures(all, shown);
+      auto condition = pipeline_.denoiser().prepare({.context = *session, .sources = sources});
       if (auto* const nulls = dynamic_cast<Nulls*>(&pipeline_.denoiser())) {
         condition = nulls->null(*condition, empty.to(pipeline_.device()));
       }
+      const Visual target = select_pictures(all, made);
       for (Loss& loss : objective_->loss({pipeline_.denoiser(), target, *condition, generator})) {
         add(losses, std::move(loss));
       }
@@ -173,18 +218,29 @@ class ConversationObjective final : public CommonObjective {
     return losses;
   }
 
-  const FeatureTable* features_;
-  Objective* objective_ = nullptr;  // of the sampler, if pictures are made
-  std::vector<Dialogue> questions_, pictures_;
-  ShuffledOrder question_order_, picture_order_;
-  std::int64_t made_ = 0;  // rows of a batch that make a picture
+  Features* features_;
+  Objective* objective_ = nullptr;          // of the sampler, if pictures are made
+  std::map<std::string, SampleRows> rows_;  // by the prefix of their position
 };
 
 }  // namespace
 
+bool learns_text(const Sample& sample) { return any_learned(sample, Part::Type::text); }
+bool makes_picture(const Sample& sample) { return any_learned(sample, Part::Type::image); }
+
+std::vector<std::int64_t> made_pictures(const Sample& sample) {
+  std::vector<std::int64_t> images;
+  for (const Message& message : sample.messages) {
+    for (const Part& part : message.content) {
+      if (part.type == Part::Type::image && part.weight > 0) images.push_back(part.image);
+    }
+  }
+  return images;
+}
+
 std::unique_ptr<StageObjective> make_conversation_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
-                                                            const Dataset& dataset, const FeatureTable* features) {
-  return std::make_unique<ConversationObjective>(stage, seed, pipeline, dataset, features);
+                                                            const TrainingData& data, Features* features) {
+  return std::make_unique<ConversationObjective>(stage, seed, pipeline, data, features);
 }
 
 }  // namespace blip3u

@@ -1,4 +1,4 @@
-// The objective `conversation`: what the assistant says and the pictures that it makes.
+// The objective `conversation`: what the assistant says, and the pictures that it makes.
 #pragma once
 
 #include <memory>
@@ -7,9 +7,11 @@
 
 namespace blip3u {
 
-/// Cross-entropy of the assistant's texts, and the sampler's loss on its pictures, each given all that came before.
-/// `features` is null where the encoder itself learns. Sets the pipeline's feature scale if pictures are made.
+bool learns_text(const Sample& sample);                         ///< a text of it has weight
+bool makes_picture(const Sample& sample);                       ///< a picture of it has weight
+std::vector<std::int64_t> made_pictures(const Sample& sample);  ///< the images of it that have weight, in their order
+
 std::unique_ptr<StageObjective> make_conversation_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
-                                                            const Dataset& dataset, const FeatureTable* features);
+                                                            const TrainingData& data, Features* features);
 
 }  // namespace blip3u

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* series_prefix = "series/";
+constexpr const char* position_prefix = "position/";
 
 fs::path seconds_file(const fs::path& folder) { return folder / "seconds.txt"; }
 
@@ -52,33 +54,70 @@ StageRecord read_record(const WeightFile& file, const fs::path& path) {
   return record;
 }
 
-/// What a stage leaves behind: the parts that it trains and, where it learns pictures, the scale that it learned them
-/// at.
-std::vector<std::string> saved_roles(const Stage& stage) {
-  std::vector<std::string> roles = stage.train;
-  if (stage.objective == ObjectiveKind::conversation && stage.image_weight > 0) roles.emplace_back("generation");
-  return roles;
+bool learns_pictures(const Stage& stage) {
+  return stage.objective == ObjectiveKind::conversation && stage.image_weight > 0;
+}
+
+/// Of the parts that a stage trains the weights that learn, once each, as role/name.
+std::vector<NamedTensor> trained_weights(const Stage& stage, const Pipeline& pipeline) {
+  std::vector<NamedTensor> result;
+  std::set<std::string> known;
+  for (const TrainedPart& part : trained_parts(stage)) {
+    const Component* const component = pipeline.part(part.role);
+    if (!component) continue;  // not built for what is asked
+    for (const NamedTensor& weight : component->weights()) {
+      std::string name = part.role + "/" + weight.name;
+      if (part.holds(weight.name) && known.insert(name).second) result.push_back({std::move(name), weight.value});
+    }
+  }
+  return result;
+}
+
+/// What changes in training besides weights: the state of the trained components and, where pictures are learned, the
+/// scale that they are learned at.
+std::vector<NamedTensor> trained_state(const Stage& stage, Pipeline& pipeline) {
+  std::vector<NamedTensor> result;
+  std::set<std::string> roles;
+  for (const TrainedPart& part : trained_parts(stage)) {
+    if (!pipeline.part(part.role) || !roles.insert(part.role).second) continue;
+    for (const NamedTensor& tensor : pipeline.part(part.role)->state()) {
+      result.push_back({part.role + "/" + tensor.name, tensor.value});
+    }
+  }
+  if (!learns_pictures(stage)) return result;
+  for (const NamedTensor& tensor : pipeline.feature_scale().tensors()) {
+    result.push_back({"generation/feature_scale." + tensor.name, tensor.value});
+  }
+  return result;
+}
+
+/// What a stage leaves behind: that which it trained, over what was there before.
+std::vector<NamedTensor> saved_tensors(const Stage& stage, Pipeline& pipeline) {
+  std::vector<NamedTensor> result = trained_weights(stage, pipeline);
+  for (NamedTensor& tensor : trained_state(stage, pipeline)) result.push_back(std::move(tensor));
+  return result;
 }
 
 /// Marks the weights that learn, and unmarks them all when done.
 class Learning {
  public:
   Learning(const Stage& stage, Pipeline& pipeline) : stage_(stage), pipeline_(pipeline) {
-    for (const char* role : {"encoder", "backbone", "denoiser", "decoder"}) set(role, false);
-    for (const std::string& role : stage.train) set(role, true);
+    for (const char* role : {"encoder", "backbone", "denoiser", "decoder"}) still(role);
+    for (const TrainedPart& part : trained_parts(stage)) pipeline_.part(part.role)->set_training(true);
+    for (const NamedTensor& weight : trained_weights(stage, pipeline)) weight.value.set_requires_grad(true);
   }
   ~Learning() {
-    for (const std::string& role : stage_.train) set(role, false);
+    for (const TrainedPart& part : trained_parts(stage_)) still(part.role);
   }
   Learning(const Learning&) = delete;
   Learning& operator=(const Learning&) = delete;
 
  private:
-  void set(std::string_view role, bool learns) {
+  void still(std::string_view role) {
     Component* const component = pipeline_.part(role);
     if (!component) return;
-    for (const NamedTensor& weight : component->weights()) weight.value.set_requires_grad(learns);
-    component->set_training(learns);
+    for (const NamedTensor& weight : component->weights()) weight.value.set_requires_grad(false);
+    component->set_training(false);
   }
   const Stage& stage_;
   Pipeline& pipeline_;
@@ -86,17 +125,23 @@ class Learning {
 
 class Trainer {
  public:
-  Trainer(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
-          const FeatureTable* features, const fs::path& folder)
+  Trainer(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data, Features* features,
+          const fs::path& folder)
       : stage_(stage),
         pipeline_(pipeline),
+        data_(data),
+        features_(features),
         folder_(folder),
         learning_(stage, pipeline),
-        objective_(make_objective(stage, seed, pipeline, dataset, features)),
-        optimizer_(trained_weights(), stage) {}
+        objective_(make_objective(stage, seed, pipeline, data, features)),
+        weights_(trained_weights(stage, pipeline)),
+        optimizer_(weights_, stage) {
+    check_patterns();
+  }
 
   StageRecord run() {
     const std::int64_t first = resume();
+    if (first == 0 && learns_pictures(stage_)) measure_feature_scale(pipeline_, data_, *features_);
     started_ = now();
     earlier_ = record_.seconds;
     ProgressBar progress(fmt::format("stage {}", stage_.name), stage_.steps, first);
@@ -115,27 +160,6 @@ class Trainer {
   }
 
  private:
-  std::vector<NamedTensor> trained_weights() const {
-    std::vector<NamedTensor> result;
-    for (const std::string& role : stage_.train) {
-      for (const NamedTensor& weight : pipeline_.part(role)->weights()) {
-        result.push_back({role + "/" + weight.name, weight.value});
-      }
-    }
-    return result;
-  }
-
-  // The state of the trained components: what changes in training besides weights.
-  std::vector<NamedTensor> trained_state() const {
-    std::vector<NamedTensor> result;
-    for (const std::string& role : stage_.train) {
-      for (const NamedTensor& tensor : pipeline_.part(role)->state()) {
-        result.push_back({"state/" + role + "/" + tensor.name, tensor.value});
-      }
-    }
-    return result;
-  }
-
   double train_step(std::int64_t step) {
     Tensor total;
     std::vector<std::pair<std::string, Tensor>> values;
@@ -165,7 +189,7 @@ class Trainer {
   }
 
   std::string gradient_fault(double norm) const {
-    for (const NamedTensor& weight : trained_weights()) {
+    for (const NamedTensor& weight : weights_) {
       const Tensor& gradient = weight.value.grad();
       if (!gradient.defined() || gradient.isfinite().all().item<bool>()) continue;
       return fmt::format("the gradient of the weight {} is not finite", weight.name);
@@ -175,7 +199,7 @@ class Trainer {
 
   /// What the last step did to the weights no loss has told.
   void check_finite(std::int64_t step) const {
-    for (const NamedTensor& weight : trained_weights()) {
+    for (const NamedTensor& weight : weights_) {
       if (weight.value.isfinite().all().item<bool>()) continue;
       throw diverged(step, fmt::format("the weight {} is no longer finite", weight.name));
     }
@@ -194,6 +218,24 @@ class Trainer {
                                            choice.entry.library_path, kind_name(choice.kind), choice.name, loss));
   }
 
+  std::vector<NamedTensor> changing_state() const {
+    std::vector<NamedTensor> result;
+    for (const NamedTensor& tensor : trained_state(stage_, pipeline_)) {
+      result.push_back({"state/" + tensor.name, tensor.value});
+    }
+    return result;
+  }
+
+  void check_patterns() const {
+    for (const TrainedPart& part : trained_parts(stage_)) {
+      const auto weights = pipeline_.part(part.role)->weights();
+      const auto held = [&](const NamedTensor& weight) { return part.holds(weight.name); };
+      if (weights.empty() || std::ranges::any_of(weights, held)) continue;
+      throw Error(Fault::usage, fmt::format("stage `{}`: no weight of the {} matches `{}`; its first is `{}`",
+                                            stage_.name, part.role, part.pattern, weights.front().name));
+    }
+  }
+
   fs::path progress_file() const { return folder_ / "progress.safetensors"; }
 
   std::int64_t resume() {
@@ -202,12 +244,18 @@ class Trainer {
     record_ = read_record(file, progress_file());
     record_.seconds = std::stod(file.metadata.at("seconds"));
     std::vector<NamedTensor> targets = optimizer_.saved_tensors();
-    for (const NamedTensor& tensor : trained_state()) targets.push_back(tensor);
+    for (const NamedTensor& tensor : changing_state()) targets.push_back(tensor);
     WeightFile tensors;
+    std::vector<NamedTensor> position;
     for (const NamedTensor& tensor : file.tensors) {
-      if (!tensor.name.starts_with(series_prefix)) tensors.tensors.push_back(tensor);
+      if (tensor.name.starts_with(position_prefix)) {
+        position.push_back({tensor.name.substr(std::string_view(position_prefix).size()), tensor.value});
+      } else if (!tensor.name.starts_with(series_prefix)) {
+        tensors.tensors.push_back(tensor);
+      }
     }
     copy_weights(tensors, "", targets, progress_file().string());
+    objective_->go_on_from(position);
     return std::stoll(file.metadata.at("step"));
   }
 
@@ -218,8 +266,12 @@ class Trainer {
 
   void save_progress(std::int64_t step) {
     check_finite(step - 1);
+    if (features_) features_->flush();
     std::vector<NamedTensor> tensors = optimizer_.saved_tensors();
-    for (const auto& more : {trained_state(), series_tensors(record_)}) {
+    for (const NamedTensor& tensor : objective_->position()) {
+      tensors.push_back({position_prefix + tensor.name, tensor.value});
+    }
+    for (const auto& more : {changing_state(), series_tensors(record_)}) {
       tensors.insert(tensors.end(), more.begin(), more.end());
     }
     save_safetensors(progress_file(), tensors,
@@ -228,12 +280,9 @@ class Trainer {
 
   void save_weights() {
     check_finite(stage_.steps - 1);
+    if (features_) features_->flush();
     std::vector<NamedTensor> tensors = series_tensors(record_);
-    for (const std::string& role : saved_roles(stage_)) {
-      for (const NamedTensor& tensor : pipeline_.saved_tensors(role)) {
-        tensors.push_back({role + "/" + tensor.name, tensor.value});
-      }
-    }
+    for (NamedTensor& tensor : saved_tensors(stage_, pipeline_)) tensors.push_back(std::move(tensor));
     write_atomically(seconds_file(folder_), seconds());  // not in the weights, which are the same bits in every run
     save_safetensors(stage_weights(folder_), tensors, {{"stage", stage_.name}});
     fs::remove(progress_file());
@@ -246,9 +295,12 @@ class Trainer {
 
   const Stage& stage_;
   Pipeline& pipeline_;
+  const TrainingData& data_;
+  Features* const features_;
   const fs::path folder_;
   Learning learning_;
   std::unique_ptr<StageObjective> objective_;
+  const std::vector<NamedTensor> weights_;
   Optimizer optimizer_;
   StageRecord record_;
   double started_ = 0, earlier_ = 0;
@@ -257,22 +309,28 @@ class Trainer {
 }  // namespace
 
 bool trains_anything(const Stage& stage, const Pipeline& pipeline) {
-  return std::any_of(stage.train.begin(), stage.train.end(),
-                     [&](const std::string& role) { return !pipeline.part(role)->weights().empty(); });
+  return std::ranges::any_of(trained_parts(stage), [&](const TrainedPart& part) {
+    const Component* const component = pipeline.part(part.role);
+    return component && !component->weights().empty();
+  });
 }
 
 fs::path stage_weights(const fs::path& folder) { return folder / "weights.safetensors"; }
 
 StageRecord load_stage_weights(const fs::path& file, const Stage& stage, Pipeline& pipeline) {
   const WeightFile content = load_safetensors(file);
-  for (const std::string& role : saved_roles(stage)) {
-    copy_weights(content, role + "/", pipeline.saved_tensors(role), file.string());
+  WeightFile weights;
+  for (const NamedTensor& tensor : content.tensors) {
+    const std::string role = tensor.name.substr(0, tensor.name.find('/'));
+    if (role + "/" == series_prefix || (trains(stage, role) && !pipeline.part(role))) continue;
+    weights.tensors.push_back(tensor);
   }
+  copy_weights(weights, "", saved_tensors(stage, pipeline), file.string());
   return read_record(content, file);
 }
 
-StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
-                        const FeatureTable* features, const fs::path& folder) {
+StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data,
+                        Features* features, const fs::path& folder) {
   const fs::path done = stage_weights(folder);
   if (fs::exists(done)) {
     StageRecord record = load_stage_weights(done, stage, pipeline);
@@ -281,7 +339,7 @@ StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeli
     return record;
   }
   create_folder(folder);
-  return Trainer(stage, seed, pipeline, dataset, features, folder).run();
+  return Trainer(stage, seed, pipeline, data, features, folder).run();
 }
 
 }  // namespace blip3u

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pipeline/pipeline.h"
+#include "training/features.h"
 #include "training/training_data.h"
 
 namespace blip3u {
@@ -20,8 +21,8 @@ struct StageRecord {
 /// Either way the pipeline has the stage's weights afterwards. Everything depends on the seed, the step and the data
 /// alone, so an interrupted stage ends bit for bit where an undisturbed one does. Interrupting saves first.
 /// The weights file holds nothing that differs between two runs, such as times.
-BLIP3U_API StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const Dataset& dataset,
-                                   const FeatureTable* features, const std::filesystem::path& folder);
+BLIP3U_API StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data,
+                                   Features* features, const std::filesystem::path& folder);
 
 /// Whether any role that the stage trains has weights at all (the pixels encoder has none).
 BLIP3U_API bool trains_anything(const Stage& stage, const Pipeline& pipeline);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "io/hash.h"
 #include "recipe/check.h"
@@ -13,10 +14,11 @@ namespace blip3u {
 namespace {
 
 constexpr std::size_t key_length = 16;
+constexpr const char* untrained = "its initial weights";
 
 /// Grows whenever the core trains otherwise than before (objectives, optimiser, random numbers), so that no stage of an
 /// older program is taken for one of this.
-constexpr int training_version = 4;
+constexpr int training_version = 5;
 
 /// Steps of a solver and the like, which train nothing.
 bool read_after_training(const ComponentChoice& choice, std::string_view name) {
@@ -46,6 +48,16 @@ std::string describe(const Stage& stage) {
   return text;
 }
 
+std::string describe(const DataChoice& data, const std::string& fingerprint) {
+  std::string text = fmt::format("data {}\n  image_size: {}\n  lanes: {}\n  window: {}", fingerprint, data.image_size,
+                                 data.lanes, data.window);
+  for (const SourceChoice& source : data.sources) {
+    text += fmt::format("\n  source {} {} {}", source.dataset.entry.library_hash, source.weight,
+                        fmt::join(source.filter, " "));
+  }
+  return text;
+}
+
 // The components that an objective runs.
 std::vector<const ComponentChoice*> components_of(const Stage& stage, const PipelineChoices& pipeline) {
   std::vector<const ComponentChoice*> result;
@@ -68,13 +80,13 @@ std::vector<const ComponentChoice*> components_of(const Stage& stage, const Pipe
 StageKeys::StageKeys(const Recipe& recipe, const std::string& data_fingerprint, const std::string& vocabulary,
                      const std::string& device)
     : recipe_(recipe),
-      common_(fmt::format("{} {}\nseed {}\ndevice {}\ndata {} {}\n{}\nvocabulary {}", BLIP3U_BUILD_STAMP,
-                          training_version, recipe.seed, device, recipe.data.entry.library_hash, data_fingerprint,
-                          describe(recipe.tokenizer), sha256_text(vocabulary))) {}
+      common_(fmt::format("{} {}\nseed {}\ndevice {}\n{}\n{}\nvocabulary {}", BLIP3U_BUILD_STAMP, training_version,
+                          recipe.seed, device, describe(recipe.data, data_fingerprint), describe(recipe.tokenizer),
+                          sha256_text(vocabulary))) {}
 
 std::string StageKeys::after(const std::string& role) const {
   const auto found = trained_by_.find(role);
-  return found == trained_by_.end() ? "its initial weights" : found->second;
+  return found == trained_by_.end() ? untrained : found->second;
 }
 
 std::string StageKeys::next(const Stage& stage) {
@@ -87,7 +99,7 @@ std::string StageKeys::next(const Stage& stage) {
     text += "\n" + describe(*choice) + "\nafter " + after(kind_name(choice->kind));
   }
   const std::string key = sha256_text(text).substr(0, key_length);
-  for (const std::string& role : stage.train) trained_by_[role] = key;
+  for (const TrainedPart& part : trained_parts(stage)) trained_by_[part.role] = key;
   return key;
 }
 
@@ -99,7 +111,10 @@ std::string StageKeys::run() const {
 }
 
 std::string StageKeys::features() const {
-  return sha256_text(common_ + "\nfeatures\n" + describe(*recipe_.pipeline.encoder) + "\nafter " + after("encoder"))
+  return sha256_text(fmt::format("{} {}\nfeatures {}\n{}\nafter {}", BLIP3U_BUILD_STAMP, training_version,
+                                 recipe_.wiring.image_size, describe(*recipe_.pipeline.encoder),
+                                 after("encoder") == untrained ? fmt::format("{} of seed {}", untrained, recipe_.seed)
+                                                               : after("encoder")))
       .substr(0, key_length);
 }
 

@@ -1,83 +1,135 @@
 #include "training/training_data.h"
 
-#include <iterator>
+#include <algorithm>
+#include <string_view>
+#include <utility>
 
-#include <fmt/format.h>
-
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
-#include "io/array_cache.h"
+#include "blip3u/error.h"
+#include "io/hash.h"
 #include "io/interrupt.h"
-#include "io/progress.h"
+#include "io/say.h"
+#include "pipeline/create.h"
 
 namespace blip3u {
 
 namespace {
-constexpr std::int64_t encoding_batch = 64;
+
+/// Whether the labels are what one condition, `label=value` or `label!=value`, wants.
+bool meets(const Sample& sample, std::string_view condition) {
+  const auto equals = condition.find('=');
+  const bool other = equals > 0 && condition[equals - 1] == '!';
+  const bool same = label_of(sample, condition.substr(0, other ? equals - 1 : equals)) == condition.substr(equals + 1);
+  return same != other;
 }
 
-std::vector<std::int64_t> ShuffledOrder::batch(std::uint64_t seed, std::int64_t size, std::int64_t batch,
-                                               std::int64_t step) {
-  std::vector<std::int64_t> result;
-  for (std::int64_t position = step * batch; position < (step + 1) * batch; ++position) {
-    if (position / size != pass_ || seed != seed_ || std::ssize(order_) != size) {
-      pass_ = position / size;
-      seed_ = seed;
-      order_ = shuffled(size, derive_seed(seed, static_cast<std::uint64_t>(pass_)));
+void add_texts(const Sample& sample, std::vector<std::string>& texts) {
+  texts.insert(texts.end(), sample.captions.begin(), sample.captions.end());
+  for (const Message& message : sample.messages) {
+    for (const Part& part : message.content) {
+      if (part.type == Part::Type::text) texts.push_back(part.text);
     }
-    result.push_back(order_[static_cast<std::size_t>(position % size)]);
+  }
+}
+
+}  // namespace
+
+TrainingData::TrainingData(const Recipe& recipe) : choice_(recipe.data) {
+  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
+  for (const SourceChoice& source : choice_.sources) {
+    const ComponentChoice& choice = source.dataset;
+    own_.push_back(create_component<Dataset>(choice.entry, choice.name, choice.parameters, context));
+    datasets_.push_back(own_.back().get());
+  }
+}
+
+TrainingData::TrainingData(DataChoice choice, std::vector<const Dataset*> datasets)
+    : choice_(std::move(choice)), datasets_(std::move(datasets)) {}
+
+std::string TrainingData::fingerprint() const {
+  std::string text;
+  for (const Dataset* dataset : datasets_) text += dataset->fingerprint() + "\n";
+  return sha256_text(text).substr(0, 16);
+}
+
+std::vector<std::string> TrainingData::classes() const {
+  for (const Dataset* dataset : datasets_) {
+    if (const auto* known = dynamic_cast<const Classes*>(dataset)) return known->classes();
+  }
+  return {};
+}
+
+TaskData TrainingData::for_tasks() const { return {datasets_, choice_.image_size}; }
+
+std::vector<std::string> TrainingData::texts() const {
+  std::vector<std::string> result;
+  for (const Dataset* dataset : datasets_) {
+    const auto chapters = std::ssize(dataset->chapters(Split::train));
+    for (std::int64_t chapter = 0; chapter < chapters; ++chapter) {
+      const auto reader = dataset->open(Split::train, chapter);
+      for (;;) {
+        stop_if_interrupted();
+        try {
+          const std::optional<Sample> sample = reader->next();
+          if (!sample) break;
+          if (!problem_of(*sample).empty()) continue;
+          add_texts(*sample, result);
+        } catch (const Error& error) {
+          if (error.fault() != Fault::runtime) throw;
+        }
+      }
+    }
   }
   return result;
 }
 
-Tensor load_images(const Dataset& dataset, Split split, const std::vector<std::int64_t>& indices, at::Device device) {
-  std::vector<Tensor> images;
-  images.reserve(indices.size());
-  for (const std::int64_t index : indices) images.push_back(dataset.image(split, index));
-  return at::stack(images).to(device);
+void TrainingData::require(const std::function<bool(const Sample&)>& accept) const {
+  TrainingData tolerant(choice_, datasets_);
+  tolerant.choice_.corrupt_share = 0.99;  // how many there are is for training to say
+  tolerant.choice_.workers = 0;
+  tolerant.named_ = named_;
+  tolerant.stream(0, 1, accept)->next();
 }
 
-FeatureTable::FeatureTable(Encoder& encoder, const Dataset& dataset, at::Device device,
-                           const std::filesystem::path& cache_folder, const std::string& key)
-    : device_(device) {
-  ArrayCache cache(cache_folder);
-  const bool coded = encoder.layout().codebook > 0;
-  const std::string codes_key = key + "-codes";
-  const auto stored = cache.load(key), stored_codes = coded ? cache.load(codes_key) : std::nullopt;
-  if (stored && (stored_codes || !coded)) {
-    if (stored->numel() > 0) features_.x = *stored;
-    if (coded) features_.codes = *stored_codes;
-    return;
+std::unique_ptr<SampleStream> TrainingData::stream(std::uint64_t seed, std::int64_t batch,
+                                                   const std::function<bool(const Sample&)>& accept,
+                                                   const std::optional<StreamPosition>& from) const {
+  std::vector<StreamSource> sources;
+  for (std::size_t i = 0; i < datasets_.size(); ++i) {
+    const SourceChoice& source = choice_.sources[i];
+    const auto wanted = [filter = source.filter, accept](const Sample& sample) {
+      return std::ranges::all_of(filter, [&](const auto& condition) { return meets(sample, condition); }) &&
+             (!accept || accept(sample));
+    };
+    sources.push_back({source.dataset.name, datasets_[i], source.weight, wanted});
   }
-  const at::NoGradGuard no_grad;
-  const std::int64_t size = dataset.size(Split::train);
-  ProgressBar progress("features of the frozen encoder", size);
-  std::vector<Tensor> values, codes;
-  for (std::int64_t first = 0; first < size; first += encoding_batch) {
-    stop_if_interrupted();
-    std::vector<std::int64_t> indices;
-    for (std::int64_t i = first; i < std::min(size, first + encoding_batch); ++i) indices.push_back(i);
-    const Visual batch = encoder.encode(load_images(dataset, Split::train, indices, device));
-    if (batch.x.defined()) values.push_back(batch.x.to(at::kCPU, at::kFloat));
-    if (batch.codes.defined()) codes.push_back(batch.codes.to(at::kCPU));
-    progress.update(first + static_cast<std::int64_t>(indices.size()), "");
-  }
-  progress.finish("");
-  if (!values.empty()) features_.x = at::cat(values).contiguous();
-  if (coded) {
-    features_.codes = at::cat(codes).contiguous();
-    cache.save(codes_key, features_.codes);
-  }
-  cache.save(key, features_.x.defined() ? features_.x : at::empty({0}));  // codes need no embedding
+  return std::make_unique<SampleStream>(std::move(sources),
+                                        StreamOptions{.seed = seed,
+                                                      .batch = batch,
+                                                      .lanes = choice_.lanes,
+                                                      .window = choice_.window,
+                                                      .workers = choice_.workers,
+                                                      .corrupt_share = choice_.corrupt_share,
+                                                      .corrupt =
+                                                          [named = named_](const std::string& problem) {
+                                                            if (named->insert(problem).second)
+                                                              say("data: passed over: " + problem);
+                                                          }},
+                                        from);
 }
 
-Visual FeatureTable::rows(const std::vector<std::int64_t>& indices) const {
-  const Tensor index = at::tensor(indices, at::kLong);
-  Visual result;
-  if (features_.x.defined()) result.x = features_.x.index_select(0, index).to(device_);
-  if (features_.codes.defined()) result.codes = features_.codes.index_select(0, index).to(device_);
-  return result;
+std::vector<Sample> SampleRows::next() {
+  if (!stream_) stream_ = data_.stream(seed_, batch_, accept_);
+  std::vector<Sample> samples;
+  for (std::int64_t row = 0; row < batch_; ++row) samples.push_back(stream_->next().sample);
+  return samples;
+}
+
+std::vector<NamedTensor> SampleRows::position() const {
+  return stream_ ? to_tensors(stream_->position()) : std::vector<NamedTensor>{};
+}
+
+void SampleRows::go_on_from(const std::vector<NamedTensor>& position) {
+  if (!position.empty()) stream_ = data_.stream(seed_, batch_, accept_, position_from(position));
 }
 
 }  // namespace blip3u

@@ -1,49 +1,70 @@
-// What the stages of a run learn from, in an order that depends on seeds alone.
+// The data sets of a run, and what the stages read of them.
 #pragma once
 
-#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "blip3u/dataset.h"
-#include "blip3u/encoder.h"
-#include "blip3u/random.h"
-#include "blip3u/visual.h"
+#include "blip3u/task.h"
+#include "data/sample_stream.h"
+#include "recipe/recipe.h"
 
 namespace blip3u {
 
-/// An endless sequence of shuffled passes over `size` items. Pass p is a permutation drawn from derive_seed(seed, p),
-/// so any step can be asked for first. Remembers the latest pass, which is all that its state is for.
-class BLIP3U_API ShuffledOrder {
+/// All data sets of a recipe, open.
+class BLIP3U_API TrainingData {
  public:
-  /// The positions [step * batch, (step + 1) * batch).
-  std::vector<std::int64_t> batch(std::uint64_t seed, std::int64_t size, std::int64_t batch, std::int64_t step);
+  explicit TrainingData(const Recipe& recipe);
+
+  /// Of data sets that somebody else owns, of as many as the choice has sources.
+  TrainingData(DataChoice choice, std::vector<const Dataset*> datasets);
+
+  std::string fingerprint() const;
+  std::vector<std::string> classes() const;  ///< of the first data set that knows some
+  TaskData for_tasks() const;
+
+  /// The texts of the training split, captions and what is said, as often as they occur. Corrupt samples are passed
+  /// over.
+  std::vector<std::string> texts() const;
+
+  /// Throws Error with the reason unless there is a sample that stream() would give.
+  void require(const std::function<bool(const Sample&)>& accept) const;
+
+  /// The endless row of training samples that keep their source's filter and that `accept` wants. Corrupt ones are told
+  /// on standard error, each once.
+  std::unique_ptr<SampleStream> stream(std::uint64_t seed, std::int64_t batch,
+                                       const std::function<bool(const Sample&)>& accept,
+                                       const std::optional<StreamPosition>& from = std::nullopt) const;
 
  private:
-  std::uint64_t seed_ = 0;
-  std::int64_t pass_ = -1;
-  std::vector<std::int64_t> order_;
+  DataChoice choice_;
+  std::vector<std::unique_ptr<Dataset>> own_;
+  std::vector<const Dataset*> datasets_;
+  std::shared_ptr<std::set<std::string>> named_ = std::make_shared<std::set<std::string>>();  // corrupt samples
 };
 
-/// Features of every training image, made by a frozen encoder.
-class BLIP3U_API FeatureTable {
+/// Samples of one stage in batches, and where it stands in the data.
+class BLIP3U_API SampleRows {
  public:
-  /// Takes the features from the cache folder if they are there under `key`, else computes and stores them. `key` must
-  /// name everything that decides them (encoder weights, data).
-  FeatureTable(Encoder& encoder, const Dataset& dataset, at::Device device, const std::filesystem::path& cache_folder,
-               const std::string& key);
+  SampleRows(const TrainingData& data, std::uint64_t seed, std::int64_t batch,
+             std::function<bool(const Sample&)> accept)
+      : data_(data), seed_(seed), batch_(batch), accept_(std::move(accept)) {}
 
-  /// The features of some training images, on the device.
-  Visual rows(const std::vector<std::int64_t>& indices) const;
-  const Visual& all() const { return features_; }
+  std::vector<Sample> next();  ///< a batch
+
+  std::vector<NamedTensor> position() const;  ///< "data.row" and "data.lanes"; none before the first batch
+  void go_on_from(const std::vector<NamedTensor>& position);
 
  private:
-  Visual features_;  // on the CPU
-  at::Device device_;
+  const TrainingData& data_;
+  std::uint64_t seed_;
+  std::int64_t batch_;
+  std::function<bool(const Sample&)> accept_;
+  std::unique_ptr<SampleStream> stream_;  // made when the first batch is asked for
 };
-
-/// [B,3,S,S] on the device.
-BLIP3U_API Tensor load_images(const Dataset& dataset, Split split, const std::vector<std::int64_t>& indices,
-                              at::Device device);
 
 }  // namespace blip3u

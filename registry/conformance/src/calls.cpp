@@ -208,6 +208,21 @@ void independent_instances(const Subject& subject, const Behaviour& behaviour) {
   }
 }
 
+/// What is handed out stays as it is, whatever is asked next.
+void results_last(const Subject& subject, const Behaviour& behaviour) {
+  const auto component = subject.make_disturbed();
+  for (const Call& call : all_calls(behaviour)) {
+    const auto seeds = row_seeds(subject.options().seed);
+    const Tensors first = run(call, *component, call.inputs, seeds), kept = copies(first);
+    run(call, *component, flipped(call.inputs), row_seeds(subject.options().seed + 1));
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      if (!first[i].defined() || first[i].equal(kept[i])) continue;
+      fail("{} of one `{}` is overwritten by the next; hand out a tensor of its own each time", call.outputs[i].name,
+           call.name);
+    }
+  }
+}
+
 }  // namespace
 
 Tensors copies(const Tensors& tensors) {
@@ -267,6 +282,7 @@ void check_calls(Recorder& recorder, const Subject& subject, const Behaviour& be
   add("same_generator_same_result", same_generator_same_result);
   add("other_generator_other_result", other_generator_other_result);
   add("independent_instances", independent_instances);
+  add("results_last", results_last);
 }
 
 void check_errors(Recorder& recorder, const Subject& subject, const Behaviour& behaviour) {

@@ -59,7 +59,7 @@ Tensors observe(Component& component, const Behaviour& behaviour, std::uint64_t 
 void check_losses(const Subject& subject, const std::vector<Loss>& losses);
 
 /// declared_output, finite, inputs_unaltered, batch_equals_singles, same_generator_same_result,
-/// other_generator_other_result and independent_instances.
+/// other_generator_other_result, independent_instances and results_last.
 void check_calls(Recorder& recorder, const Subject& subject, const Behaviour& behaviour);
 
 /// own_errors: bad input to calls and factory. To be run last of all.

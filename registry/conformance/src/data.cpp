@@ -1,11 +1,15 @@
-// Data sets and tokenizers.
+// Data sets.
 #include <algorithm>
+#include <atomic>
+#include <functional>
+#include <limits>
+#include <optional>
 #include <set>
+#include <thread>
 
 #include <ATen/ATen.h>
 
 #include "blip3u/dataset.h"
-#include "blip3u/tokenizer.h"
 #include "kinds.h"
 
 namespace blip3u::conformance {
@@ -13,43 +17,147 @@ namespace blip3u::conformance {
 namespace {
 
 constexpr Split splits[] = {Split::train, Split::test};
+constexpr std::int64_t most_samples = 2000;  // of a chapter that are looked at
+constexpr std::size_t most_chapters = 4;
 
-/// At most so many places of a split, the first and the last among them.
-std::vector<std::int64_t> some_places(std::int64_t size, std::int64_t most) {
-  std::vector<std::int64_t> places;
-  const std::int64_t count = std::min(size, most);
-  for (std::int64_t i = 0; i < count; ++i) places.push_back(count == 1 ? 0 : i * (size - 1) / (count - 1));
-  return places;
-}
+const char* name_of(Split split) { return split == Split::train ? "training" : "test"; }
 
-void check_image(const Tensor& image, const Subject& subject) {
-  const std::int64_t size = subject.wiring().image_size;
-  if (!image.defined() || image.sizes() != at::IntArrayRef({3, size, size})) {
-    fail("an image is not [3,S,S] with S = {}, the size that `check` wrote to Wiring::image_size", size);
+/// The next sample, or what is wrong with it: samples may be corrupt, but only as Error says so.
+struct Read {
+  std::optional<Sample> sample;
+  bool corrupt = false;
+};
+Read read(Reader& reader) {
+  Read result;
+  result.corrupt = true;
+  const Raised raised = raised_by_bad_input([&] {
+    result.sample = reader.next();
+    result.corrupt = false;
+  });
+  if (const std::string problem = raised.any(); !problem.empty()) {
+    fail("a reader threw {}; throw blip3u::Error for a corrupt sample", problem);
   }
-  if (image.scalar_type() != at::kFloat || !image.device().is_cpu()) fail("an image is not float32 on the CPU");
-  if (!image.isfinite().all().item<bool>()) fail("an image has NaN or infinity");
-  if (const double largest = image.abs().max().item<double>(); largest > 1) {
-    fail("an image has values up to {:.4g}; images lie in [-1,1]", largest);
+  return result;
+}
+
+bool equal(const Sample& a, const Sample& b) {
+  const auto same_part = [](const Part& x, const Part& y) {
+    return x.type == y.type && x.text == y.text && x.image == y.image && x.weight == y.weight;
+  };
+  const auto same_message = [&](const Message& x, const Message& y) {
+    return x.role == y.role && std::ranges::equal(x.content, y.content, same_part);
+  };
+  return a.id == b.id && std::ranges::equal(a.messages, b.messages, same_message) && a.captions == b.captions &&
+         a.labels == b.labels &&
+         std::ranges::equal(a.images, b.images, [](const Tensor& x, const Tensor& y) { return x.equal(y); });
+}
+
+/// The first samples of a chapter; a corrupt one has no messages.
+std::vector<Sample> samples_of(const Dataset& dataset, Split split, std::int64_t chapter, std::int64_t most) {
+  const auto reader = dataset.open(split, chapter);
+  std::vector<Sample> samples;
+  while (std::ssize(samples) < most) {
+    Read next = read(*reader);
+    if (!next.sample && !next.corrupt) break;
+    samples.push_back(next.sample ? std::move(*next.sample) : Sample{});
   }
+  return samples;
 }
 
-bool equal(const Example& a, const Example& b) {
-  const auto same = [](const Question& x, const Question& y) { return x.text == y.text && x.answer == y.answer; };
-  return a.id == b.id && a.caption == b.caption &&
-         std::equal(a.questions.begin(), a.questions.end(), b.questions.begin(), b.questions.end(), same);
-}
-
-bool equal(const std::vector<Prompt>& a, const std::vector<Prompt>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Prompt& x, const Prompt& y) { return x.text == y.text && x.held_out == y.held_out; });
-}
-
-void images_declared(const Subject& subject) {
-  const auto dataset = subject.make<Dataset>();
+void for_some_chapters(const Dataset& dataset, const std::function<void(Split, std::int64_t, const Chapter&)>& work) {
   for (const Split split : splits) {
-    for (const std::int64_t place : some_places(dataset->size(split), 4)) {
-      check_image(dataset->image(split, place), subject);
+    const auto chapters = dataset.chapters(split);
+    for (std::size_t i = 0; i < std::min(chapters.size(), most_chapters); ++i) {
+      work(split, static_cast<std::int64_t>(i), chapters[i]);
+    }
+  }
+}
+
+void samples_declared(const Subject& subject) {
+  const auto dataset = subject.make<Dataset>();
+  if (dataset->chapters(Split::train).empty()) fail("it has no chapter to train on");
+  for (const Split split : splits) {
+    std::set<std::string> names, ids;
+    for (const Chapter& chapter : dataset->chapters(split)) {
+      if (!names.insert(chapter.name).second) fail("two {} chapters are called `{}`", name_of(split), chapter.name);
+    }
+    for_some_chapters(*dataset, [&](Split of, std::int64_t index, const Chapter& chapter) {
+      if (of != split) return;
+      const auto samples = samples_of(*dataset, split, index, most_samples);
+      for (const Sample& sample : samples) {
+        if (sample.messages.empty()) continue;
+        if (const std::string problem = problem_of(sample); !problem.empty()) {
+          fail("the sample `{}` is not as content.h says: {}", sample.id, problem);
+        }
+        if (!ids.insert(sample.id).second) fail("the id `{}` stands twice in one split; make ids unique", sample.id);
+      }
+      const auto read = std::ssize(samples);
+      const bool whole = read < most_samples;
+      if (chapter.samples >= 0 && (whole ? read != chapter.samples : read > chapter.samples)) {
+        fail("chapter `{}` is said to have {} samples, but {} were read", chapter.name, chapter.samples, read);
+      }
+    });
+  }
+  const auto* const classes = dynamic_cast<const Classes*>(dataset.get());
+  if (classes == nullptr) return;
+  const auto known = classes->classes();
+  if (std::set<std::string>(known.begin(), known.end()).size() != known.size()) fail("a class stands twice");
+}
+
+void readers(const Subject& subject) {
+  const auto dataset = subject.make<Dataset>();
+  for_some_chapters(*dataset, [&](Split split, std::int64_t index, const Chapter& chapter) {
+    const auto samples = samples_of(*dataset, split, index, 32);
+    const auto count = std::ssize(samples);
+    for (const std::int64_t skipped : {std::int64_t{1}, count / 2, count - 1}) {
+      if (skipped < 0 || skipped >= count) continue;
+      const auto reader = dataset->open(split, index);
+      reader->skip(skipped);
+      const Read next = read(*reader);
+      if (next.corrupt || (next.sample && equal(*next.sample, samples[static_cast<std::size_t>(skipped)]))) continue;
+      fail("after skip({}) a reader of chapter `{}` does not stand at sample {}", skipped, chapter.name, skipped);
+    }
+    const auto ended = dataset->open(split, index);
+    ended->skip(std::numeric_limits<std::int32_t>::max());
+    for (int time = 0; time < 2; ++time) {
+      if (read(*ended).sample) fail("a reader that skipped everything gives a sample");
+    }
+    // Several threads may read one data set, each with a reader of its own.
+    std::atomic<bool> alike = true;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 3; ++thread) {
+      threads.emplace_back([&] {
+        try {
+          const auto own = samples_of(*dataset, split, index, count);
+          if (!std::ranges::equal(own, samples, equal)) alike = false;
+        } catch (...) {
+          alike = false;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    if (!alike) fail("readers of chapter `{}` in several threads do not give what one alone gives", chapter.name);
+  });
+}
+
+void indexed(const Subject& subject) {
+  const auto dataset = subject.make<Dataset>();
+  const auto* const index = dynamic_cast<const Indexed*>(dataset.get());
+  if (index == nullptr) skip("it has no index");
+  for (const Split split : splits) {
+    std::int64_t place = 0;
+    const auto chapters = std::ssize(dataset->chapters(split));
+    for (std::int64_t chapter = 0; chapter < chapters && place < most_samples; ++chapter) {
+      for (const Sample& sample : samples_of(*dataset, split, chapter, most_samples - place)) {
+        if (place >= index->samples(split)) fail("its chapters have more {} samples than its index", name_of(split));
+        if (!sample.messages.empty() && !equal(index->sample(split, place), sample)) {
+          fail("{} sample {} of the index is not what its readers give there", name_of(split), place);
+        }
+        ++place;
+      }
+    }
+    if (place < most_samples && place != index->samples(split)) {
+      fail("its index has {} {} samples, its chapters have {}", index->samples(split), name_of(split), place);
     }
   }
 }
@@ -61,151 +169,38 @@ void repeatable(const Subject& subject) {
     fail("{} of two data sets with equal parameters, or of two calls, differ; let them depend on nothing else", what);
   };
   require(first->fingerprint() == second->fingerprint(), "fingerprints");
-  require(first->classes() == second->classes(), "classes");
-  require(equal(first->prompts(), second->prompts()), "prompts");
-  if (first->fingerprint().empty())
-    fail("its fingerprint is empty; hash the data and all that decides what it returns");
-  for (const Split split : splits) {
-    const std::int64_t size = first->size(split);
-    if (size < 0) fail("a split has the size {}", size);
-    require(first->size(split) == size && second->size(split) == size, "sizes");
-    std::set<std::string> ids;
-    for (std::int64_t i = 0; i < size; ++i) {
-      const Example& example = first->example(split, i);
-      if (!ids.insert(example.id).second) fail("the id `{}` stands twice in one split; make ids unique", example.id);
-      if (!is_text(example)) fail("a text of the example `{}` is not UTF-8; convert it", example.id);
-    }
-    const auto places = some_places(size, 16);
-    std::vector<Tensor> images;
-    for (const std::int64_t place : places) {
-      images.push_back(first->image(split, place).clone());
-      check_image(images.back(), subject);
-    }
-    for (std::size_t i = places.size(); i-- > 0;) {  // in another order
-      require(first->image(split, places[i]).equal(images[i]), "images");
-      require(second->image(split, places[i]).equal(images[i]), "images");
-      const Example again = first->example(split, places[i]);
-      require(equal(again, first->example(split, places[i])), "examples");
-      require(equal(again, second->example(split, places[i])), "examples");
-      if (split == Split::test) continue;
-      require(first->trains_generation(places[i]) == second->trains_generation(places[i]), "trains_generation");
-    }
-  }
+  if (first->fingerprint().empty()) fail("its fingerprint is empty; hash all that decides what it returns");
+  for_some_chapters(*first, [&](Split split, std::int64_t index, const Chapter&) {
+    const auto samples = samples_of(*first, split, index, 64);
+    require(std::ranges::equal(samples, samples_of(*first, split, index, 64), equal), "samples");
+    require(std::ranges::equal(samples, samples_of(*second, split, index, 64), equal), "samples");
+  });
 }
 
+/// A class that is held out (label held_out=yes) may be asked about in training, and not made.
 void held_out(const Subject& subject) {
   const auto dataset = subject.make<Dataset>();
-  std::set<std::string> kept_out;
-  for (const Prompt& prompt : dataset->prompts()) {
-    if (prompt.held_out) kept_out.insert(prompt.text);
-  }
-  for (std::int64_t i = 0; i < dataset->size(Split::train); ++i) {
-    if (!dataset->trains_generation(i)) continue;
-    const Example& example = dataset->example(Split::train, i);
-    if (example.caption.empty()) fail("generation trains on the example `{}`, which has no caption", example.id);
-    if (!kept_out.contains(example.caption)) continue;
-    fail(
-        "generation trains on the example `{}`, but its caption \"{}\" is a held-out prompt; let trains_generation "
-        "be false for it",
-        example.id, example.caption);
-  }
-}
-
-const std::vector<std::string>& corpus() {
-  static const std::vector<std::string> texts = {
-      "a red circle", "a blue triangle on white ground",   "is there a rectangle?", "What color is the shape?",
-      "yes",          "The big, green circle isn't black."};
-  return texts;
-}
-
-void check_ids(const Tokenizer& tokenizer, const std::string& text, const std::vector<std::int64_t>& ids) {
-  const auto frame = tokenizer.frame();
-  for (const std::int64_t id : ids) {
-    if (id < 0 || id >= tokenizer.vocabulary()) {
-      fail("\"{}\" is encoded with the id {}, outside the vocabulary of {}", text, id, tokenizer.vocabulary());
+  for_some_chapters(*dataset, [&](Split split, std::int64_t index, const Chapter&) {
+    for (const Sample& sample : samples_of(*dataset, split, index, most_samples)) {
+      const bool makes = std::ranges::any_of(sample.messages, [](const Message& message) {
+        return std::ranges::any_of(message.content,
+                                   [](const Part& part) { return part.type == Part::Type::image && part.weight > 0; });
+      });
+      if (split == Split::train && makes && label_of(sample, "held_out") == "yes") {
+        fail("training makes the picture of `{}`, whose label `held_out` is yes; give it no weight there", sample.id);
+      }
     }
-    if (id == frame.begin || id == frame.end) {
-      fail("the encoded \"{}\" holds {}, an id of frame(); the frame is added by the caller", text, id);
-    }
-  }
-}
-
-void round_trip(const Subject& subject) {
-  const auto first = subject.make<Tokenizer>(), second = subject.make<Tokenizer>();
-  first->fit(corpus());
-  second->restore(first->serialize());
-  if (first->vocabulary() != second->vocabulary()) fail("`restore` gives another size of vocabulary");
-  if (first->vocabulary() <= std::max(first->frame().begin, first->frame().end)) {
-    fail("the vocabulary of {} does not hold the ids of frame()", first->vocabulary());
-  }
-  std::vector<std::string> texts = corpus();
-  texts.insert(texts.end(), {"", "zyxwv qqq", "a red zyxwv", "caf\xc3\xa9"});
-  for (const std::string& text : texts) {
-    const auto ids = first->encode(text);
-    check_ids(*first, text, ids);
-    if (first->encode(text) != ids) fail("\"{}\" is encoded in two ways", text);
-    if (second->encode(text) != ids) fail("after `restore`, \"{}\" is encoded in another way", text);
-    if (second->decode(ids) != first->decode(ids)) fail("after `restore`, \"{}\" is decoded in another way", text);
-  }
-  for (const std::string& text : corpus()) {
-    const auto ids = first->encode(text);
-    if (ids.empty()) fail("\"{}\", a training text, is encoded as nothing", text);
-    if (first->encode(first->decode(ids)) != ids) {
-      fail("\"{}\" decoded is \"{}\", which is encoded in another way", text, first->decode(ids));
-    }
-  }
-  if (first->encode(corpus()[0]) == first->encode(corpus()[1])) fail("two training texts are encoded alike");
-}
-
-void independent_tokenizers(const Subject& subject) {
-  const std::vector<std::string> other = {"one two three", "three four five six seven"};
-  const auto alone = subject.make<Tokenizer>();
-  alone->fit(corpus());
-  const auto expected = alone->serialize();
-  const auto first = subject.make<Tokenizer>(), second = subject.make<Tokenizer>();
-  first->fit(corpus());
-  second->fit(other);
-  if (first->serialize() == expected && first->encode(corpus()[0]) == alone->encode(corpus()[0])) return;
-  fail("fitting one instance changes another; keep state in the object, not in static variables");
-}
-
-void tokenizer_errors(const Subject& subject) {
-  const auto tokenizer = subject.make<Tokenizer>();
-  tokenizer->fit(corpus());
-  const auto attempt = [](const char* what, const std::function<void()>& work) {
-    const std::string problem = raised_by_bad_input(work).any();
-    if (!problem.empty()) fail("for {} it threw {}; throw blip3u::Error", what, problem);
-  };
-  attempt("an id outside the vocabulary", [&] { tokenizer->decode({-1, tokenizer->vocabulary()}); });
-  const auto damaged = subject.make<Tokenizer>();
-  const std::string whole = tokenizer->serialize();
-  for (const std::string& text : {std::string("no vocabulary"), whole.substr(0, whole.size() / 2)}) {
-    bool accepted = false;
-    attempt("a damaged vocabulary", [&] {
-      damaged->restore(text);
-      accepted = true;
-    });
-    if (accepted && text != whole) fail("`restore` accepts \"{}\"; throw blip3u::Error for a damaged vocabulary", text);
-  }
+  });
 }
 
 }  // namespace
 
-Behaviour tokenizer_behaviour(const Subject& subject) {
-  Behaviour behaviour;
-  behaviour.errors = [&subject] { tokenizer_errors(subject); };
-  return behaviour;
-}
-
 void check_dataset(Recorder& recorder, const Subject& subject) {
-  recorder.run("declared_output", [&] { images_declared(subject); });
+  recorder.run("declared_output", [&] { samples_declared(subject); });
   recorder.run("repeatable", [&] { repeatable(subject); });
+  recorder.run("readers", [&] { readers(subject); });
+  recorder.run("index", [&] { indexed(subject); });
   recorder.run("held_out", [&] { held_out(subject); });
-}
-
-void check_tokenizer(Recorder& recorder, const Subject& subject) {
-  recorder.run("round_trip", [&] { round_trip(subject); });
-  recorder.run("independent_instances", [&] { independent_tokenizers(subject); });
 }
 
 }  // namespace blip3u::conformance

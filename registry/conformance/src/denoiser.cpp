@@ -2,28 +2,23 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "blip3u/denoiser.h"
-#include "kinds.h"
-#include "partners.h"
+#include "denoising.h"
 
 namespace blip3u::conformance {
 
 namespace {
 
-constexpr std::int64_t context_length = 5;
-
-Denoiser& denoiser(Component& component) { return dynamic_cast<Denoiser&>(component); }
-
-Tensor context_embeds(const Subject& subject, std::uint64_t seed) {
-  return normal({context_length, subject.wiring().backbone_width}, rows, seed, subject.context().device);
-}
-
-/// Tokens, time and context -> the prediction.
-Tensor predict(Component& component, const Layout& layout, const Tensor& tokens, const Tensor& time,
-               const Tensor& context) {
-  const auto session = read(context);
-  const auto condition = denoiser(component).prepare({.context = *session});
-  return denoiser(component).predict({.noised = as_visual(layout, tokens), .time = time, .condition = *condition});
+/// Whether it is one of codes that takes masked ones.
+bool masks(const Subject& subject) {
+  if (subject.wiring().features.codebook == 0) return false;
+  try {
+    const Painted painted(subject);
+    if (dynamic_cast<Streams*>(&painted.denoiser())) return false;
+    const auto session = read(painted.context);
+    return !refused([&] { painted.predict(at::full_like(painted.tokens, -1), *painted.prepare(*session)); });
+  } catch (...) {  // a check will meet it again and report it
+    return false;
+  }
 }
 
 }  // namespace
@@ -35,37 +30,51 @@ Behaviour denoiser_behaviour(const Subject& subject) {
   const at::Device device = subject.context().device;
   const Tensor tokens = image_tokens(layout, rows, seed, device), context = context_embeds(subject, seed + 1);
   const Tensor time = Generator::for_rows(seed + 2, 0, rows).uniform({}, device);
+  const Painter painter(subject);
   Behaviour behaviour;
   Call call{.name = "predict", .names = {codes ? "codes" : "x", "time", "context"}, .inputs = {tokens, time, context}};
   call.outputs = {{"the prediction", {layout.tokens, layout.width}}};
   if (codes) call.outputs = {{"the prediction", {layout.tokens, layout.depth, layout.codebook}}};
-  call.run = [layout](Component& component, const Tensors& inputs, Generator&) {
-    return Tensors{predict(component, layout, inputs[0], inputs[1], inputs[2])};
+  call.run = [painter](Component& component, const Tensors& inputs, Generator&) {
+    return Tensors{painter.predict(denoiser(component), inputs[0], inputs[1], inputs[2])};
   };
   behaviour.calls.push_back(call);
 
-  // Flow matching, or the cross-entropy of codes, as any sampler would train it.
+  // Flow matching, or the cross-entropy of codes, as any sampler would train it; one row stands for nothing, where the
+  // denoiser has a condition for that.
   Call& loss = behaviour.loss;
   loss = {.name = "predict with gradients", .names = {call.names[0], "context"}, .inputs = {tokens, context}};
   loss.outputs = {{"the loss", {}}};
   loss.by_row = false;
-  loss.run = [layout, codes](Component& component, const Tensors& inputs, Generator& generator) {
+  loss.run = [painter, codes, masks = masks(subject)](Component& component, const Tensors& inputs,
+                                                      Generator& generator) {
     const Tensor& data = inputs[0];
+    const auto session = read(inputs[1]);
+    auto condition = painter.prepare(denoiser(component), *session);
+    if (auto* const nulls = dynamic_cast<Nulls*>(&component)) {
+      const Tensor row = at::arange(data.size(0), data.options().dtype(at::kLong).requires_grad(false));
+      condition = nulls->null(*condition, row == 1);
+    }
+    const auto predict = [&](const Tensor& noised, const Tensor& time) {
+      return painter.predict(denoiser(component), noised, time, *condition);
+    };
     const Tensor at_time = generator.uniform({}, data.device()).to(inputs[1].scalar_type());
     if (codes) {
-      const Tensor logits = predict(component, layout, data, at_time, inputs[1]);
+      Tensor shown = data.clone();
+      if (masks) shown.slice(1, 1, std::nullopt, 2).fill_(-1);  // every second place
+      const Tensor logits = predict(shown, at_time);
       return Tensors{at::cross_entropy_loss(logits.flatten(0, 2), data.flatten())};
     }
     const Tensor noise = generator.normal(data.sizes().slice(1), data.device()).to(data.scalar_type());
     const Tensor noised = at::lerp(data, noise, at_time.view({-1, 1, 1}));
-    return Tensors{(predict(component, layout, noised, at_time, inputs[1]) - (noise - data)).square().mean()};
+    return Tensors{(predict(noised, at_time) - (noise - data)).square().mean()};
   };
 
-  behaviour.keeps = [layout, tokens, time, context, &subject](Component& component) {
+  behaviour.keeps = [painter, tokens, time, context, &subject](Component& component) {
     const at::NoGradGuard no_gradient;
     const auto used = read(context), untouched = read(context);
-    const auto condition = denoiser(component).prepare({.context = *used});
-    denoiser(component).predict({.noised = as_visual(layout, tokens), .time = time, .condition = *condition});
+    const auto condition = painter.prepare(denoiser(component), *used);
+    painter.predict(denoiser(component), tokens, time, *condition);
     Block block;
     block.embeds = context_embeds(subject, 99);
     if (difference(used->append(block), untouched->append(block)) > 1e-6) {
@@ -94,16 +103,14 @@ void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour&
   recorder.run("conditions_apart", [&] {
     const at::NoGradGuard no_gradient;
     const auto component = subject.make_disturbed();
-    const Layout& layout = subject.wiring().features;
+    const Painter painter(subject);
     const Tensor &time = call.inputs[1], contexts[] = {context_embeds(subject, 21), context_embeds(subject, 22)};
     const Tensor expected = predicted(*component, time, contexts[0]);
     const auto first = read(contexts[0]), second = read(contexts[1]);
-    const auto one = denoiser(*component).prepare({.context = *first});
-    const auto other = denoiser(*component).prepare({.context = *second});
+    const auto one = painter.prepare(denoiser(*component), *first);
+    const auto other = painter.prepare(denoiser(*component), *second);
     const auto predict_by = [&](const std::unique_ptr<Condition>& condition) {
-      return denoiser(*component)
-          .predict(
-              {.noised = as_visual(layout, call.inputs[0].clone()), .time = time.clone(), .condition = *condition});
+      return painter.predict(denoiser(*component), call.inputs[0].clone(), time.clone(), *condition);
     };
     const char* const mend = "keep what belongs to one condition in Condition, and do not write to it in `predict`";
     if (difference(predict_by(one), expected) > 1e-6) {
@@ -124,6 +131,23 @@ void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour&
       }
     }
   });
+  recorder.run("given_pictures", [&] { return given_pictures(subject); });
+  if (subject.wiring().features.codebook > 0) {
+    recorder.run("codes", [&] { return codes_before(subject); });
+  } else {
+    recorder.run("times_ahead", [&] { times_ahead(subject); });
+  }
+  const auto component = subject.make_any();
+  const bool streaming = dynamic_cast<Streams*>(component.get()) != nullptr;
+  if (streaming || provides(subject, "stream")) {
+    recorder.run("stream", [&] {
+      if (!streaming) fail("it provides `stream`, but does not derive from Streams");
+      if (!provides(subject, "stream")) fail("it derives from Streams; list `stream` in `provides`");
+      return streams(subject);
+    });
+  }
+  if (dynamic_cast<Keeps*>(component.get())) recorder.run("keeps", [&] { keeps(subject); });
+  if (dynamic_cast<Nulls*>(component.get())) recorder.run("nulls", [&] { nulls(subject); });
 }
 
 }  // namespace blip3u::conformance

@@ -37,7 +37,10 @@ Behaviour guidance_behaviour(const Subject& subject) {
                  Generator::for_rows(seed + 1, 0, rows).uniform({}, device)};
   call.outputs = {{"the prediction", {4, 5}}};
   call.run = [](Component& component, const Tensors& inputs, Generator&) {
-    return Tensors{combined(component, inputs[0], inputs[1])};
+    const Tensor by_row = inputs[0].transpose(0, 1), given = by_row.contiguous();
+    Tensor made = guidance(component).combine({given, inputs[1]});
+    if (!given.equal(by_row)) inputs[0].copy_(given.transpose(0, 1));  // let `inputs_unaltered` see it
+    return Tensors{made};
   };
   Behaviour behaviour;
   behaviour.calls.push_back(std::move(call));
@@ -51,6 +54,13 @@ void check_guidance(Recorder& recorder, const Subject& subject) {
     auto sorted = contexts;
     std::ranges::sort(sorted);
     if (std::ranges::adjacent_find(sorted) != sorted.end()) fail("`contexts()` names a context twice");
+    const auto component = subject.make<Guidance>();
+    for (const double time : {1.0, 0.0}) {
+      const Tensor times = at::full({rows}, time, at::TensorOptions(subject.context().device));
+      combined(*component, normal({std::ssize(contexts), 4, 5}, rows, 1, times.device()), times);
+      if (component->contexts() == contexts) continue;
+      fail("`contexts()` of one object changes after `combine`; it must always be the same");
+    }
   });
   recorder.run("equal_contexts", [&] {
     const at::NoGradGuard no_gradient;
@@ -65,6 +75,19 @@ void check_guidance(Recorder& recorder, const Subject& subject) {
         fail("equal predictions under all contexts give another at time {}; the weights of the contexts must sum to 1",
              time);
       }
+    }
+  });
+  recorder.run("without_time", [&] {
+    const at::NoGradGuard no_gradient;
+    const auto component = subject.make<Guidance>();
+    const auto contexts = static_cast<std::int64_t>(component->contexts().size());
+    const Tensor logits = normal({contexts, 4, 11}, rows, subject.options().seed + 2, subject.context().device);
+    Tensor made;
+    if (refused([&] { made = combined(*component, logits, {}); })) {
+      fail("it refuses logits of codes, which have no time; Combination::time is undefined for them");
+    }
+    if (made.sizes() != at::IntArrayRef({rows, 4, 11}) || !made.isfinite().all().item<bool>()) {
+      fail("without a time, as for codes, the prediction is not finite numbers of the shape of one context");
     }
   });
 }

@@ -15,6 +15,7 @@ Behaviour guidance_behaviour(const Subject& subject);
 Behaviour tokenizer_behaviour(const Subject& subject);
 
 // What only their kind is asked.
+void check_encoder(Recorder& recorder, const Subject& subject);
 void check_decoder(Recorder& recorder, const Subject& subject, const Behaviour& behaviour);
 void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour& behaviour);
 void check_backbone(Recorder& recorder, const Subject& subject);

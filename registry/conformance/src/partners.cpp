@@ -98,12 +98,90 @@ std::unique_ptr<Session> TinySession::rows(const Tensor& index) const {
   return chosen;
 }
 
+TinyBackbone::TinyBackbone(std::int64_t words, std::int64_t width, at::Device device)
+    : table_(normal({width}, words, 4, device)) {}
+
+Tensor TinyBackbone::embed(const Tensor& ids) { return at::embedding(table_, ids); }
+
+/// As wide as the backbone, by repetition.
+Block TinyBackbone::embed_visual(const Visual& visual) {
+  const std::int64_t times = width() / visual.x.size(2) + 1;
+  return {.embeds = visual.x.repeat({1, 1, times}).slice(2, 0, width()), .valid = visual.valid};
+}
+
+Tensor TinyBackbone::logits(const Tensor& hidden) { return at::linear(hidden, table_); }
+
 std::unique_ptr<Session> read(const Tensor& embeds) {
   auto session = std::make_unique<TinySession>(embeds.size(0));
   Block block;
   block.embeds = embeds;
   session->append(block);
   return session;
+}
+
+CodeDenoiser::CodeDenoiser(Layout layout) : layout_(std::move(layout)) {
+  if (layout_.groups.empty()) layout_.groups = {layout_.tokens};
+}
+
+Tensor CodeDenoiser::logits(const Tensor& before, const Condition& condition) const {
+  const Tensor code = at::arange(layout_.codebook, before.options().dtype(at::kFloat));
+  const Tensor own = 2 * (0.7 * before.to(at::kFloat).unsqueeze(-1) + 1.3 * code).sin();
+  return condition.tokens.defined() ? own + condition.tokens * code.cos() : own;
+}
+
+Tensor CodeDenoiser::predict(const Prediction& asked) {
+  const Tensor& codes = asked.noised.codes;
+  std::vector<Tensor> levels;
+  for (std::int64_t level = 0; level < layout_.depth; ++level) {
+    Tensor before;
+    if (level > 0) {
+      before = codes.select(2, level - 1);
+    } else {
+      std::vector<Tensor> groups;
+      std::int64_t first = 0;
+      for (const std::int64_t count : layout_.groups) {
+        const Tensor last = first > 0 ? codes.select(2, layout_.depth - 1).narrow(1, first - 1, 1)
+                                      : at::zeros({codes.size(0), 1}, codes.options());
+        groups.push_back(last.expand({-1, count}));
+        first += count;
+      }
+      before = at::cat(groups, 1);
+    }
+    levels.push_back(logits(before, asked.condition));
+  }
+  return at::stack(levels, 2);
+}
+
+class CodeDenoiser::Levels : public Stream {
+ public:
+  Levels(const CodeDenoiser& owner, const Condition& condition) : owner_(owner), condition_(condition) {}
+
+  Tensor scores() override {
+    const std::int64_t count = owner_.layout_.groups.at(group_);
+    if (!last_.defined()) {
+      const Tensor& tokens = condition_.tokens;
+      last_ = at::zeros({tokens.size(0), 1}, tokens.options().dtype(at::kLong).requires_grad(false));
+    }
+    return owner_.logits(level_ == 0 ? last_.slice(1, -1).expand({-1, count}) : last_, condition_);
+  }
+  void push(const Tensor& chosen) override {
+    last_ = chosen;
+    if (++level_ < owner_.layout_.depth) return;
+    level_ = 0;
+    ++group_;
+  }
+  bool done() const override { return group_ == owner_.layout_.groups.size(); }
+
+ private:
+  const CodeDenoiser& owner_;
+  const Condition& condition_;
+  Tensor last_;  // [B,n] of the level or, at first, of the group before
+  std::size_t group_ = 0;
+  std::int64_t level_ = 0;
+};
+
+std::unique_ptr<Stream> CodeDenoiser::stream(const Condition& condition) {
+  return std::make_unique<Levels>(*this, condition);
 }
 
 }  // namespace blip3u::conformance

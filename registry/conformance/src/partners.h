@@ -46,6 +46,22 @@ class TinySession : public Session {
   Tensor past_, past_valid_;  // [B,L,C] and [B,L], undefined while nothing is committed
 };
 
+/// A backbone of such sessions, whose fixed table of words is its output layer too: for components that look at
+/// Peers::backbone.
+class TinyBackbone : public Backbone {
+ public:
+  TinyBackbone(std::int64_t words, std::int64_t width, at::Device device);
+
+  std::int64_t width() const override { return table_.size(1); }
+  Tensor embed(const Tensor& ids) override;
+  Block embed_visual(const Visual& visual) override;
+  Tensor logits(const Tensor& hidden) override;
+  std::unique_ptr<Session> begin(std::int64_t batch) override { return std::make_unique<TinySession>(batch); }
+
+ private:
+  Tensor table_;  // [words,width]
+};
+
 /// A session that has read `embeds` [B,T,C].
 std::unique_ptr<Session> read(const Tensor& embeds);
 
@@ -62,6 +78,27 @@ class FunctionDenoiser : public Denoiser {
 
  private:
   Predict predict_;
+};
+
+/// A denoiser of codes. The logits of a first level follow from the last code of the group before, those of a further
+/// level from the level before; both are linear in the condition's tokens [B,1,1].
+class CodeDenoiser : public Denoiser, public Streams {
+ public:
+  explicit CodeDenoiser(Layout layout);
+
+  std::unique_ptr<Condition> prepare(const Given& given) override {
+    return std::make_unique<Condition>(&given.context);
+  }
+  Tensor predict(const Prediction& asked) override;
+  std::unique_ptr<Stream> stream(const Condition& condition) override;
+
+ private:
+  class Levels;
+
+  /// [B,n] codes -> [B,n,K].
+  Tensor logits(const Tensor& before, const Condition& condition) const;
+
+  Layout layout_;  // with its groups
 };
 
 }  // namespace blip3u::conformance

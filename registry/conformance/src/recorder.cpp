@@ -178,6 +178,17 @@ Raised raised_by_bad_input(const std::function<void()>& work) {
   }
 }
 
+bool refused(const std::function<void()>& work) {
+  try {
+    work();
+    return false;
+  } catch (const Error&) {
+    return true;
+  } catch (const c10::Error&) {
+    return true;
+  }
+}
+
 void Recorder::record(const char* name, const std::function<std::string()>& work) {
   Check check{.component = component_, .name = name};
   if (interrupted()) throw Interrupted("interrupted before all checks were done; verify again");

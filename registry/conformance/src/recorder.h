@@ -68,6 +68,9 @@ Raised raised_by(const std::function<void()>& work);
 /// The same where bad input is to be refused: blip3u::Error is as good as success.
 Raised raised_by_bad_input(const std::function<void()>& work);
 
+/// Whether `work` is refused, by blip3u::Error or by LibTorch, which is as good.
+bool refused(const std::function<void()>& work);
+
 class Recorder {
  public:
   explicit Recorder(std::string component) : component_(std::move(component)) {}

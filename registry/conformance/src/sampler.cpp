@@ -1,187 +1,80 @@
-// Samplers: what they share with all kinds, and solver and objective against closed forms.
-#include <algorithm>
+// Samplers: what they share with all kinds, how they use their partners, and which checks they have of their own.
 #include <cmath>
-#include <limits>
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <fmt/ranges.h>
-
-#include "blip3u/sampler.h"
-#include "kinds.h"
-#include "partners.h"
+#include "differences.h"
+#include "sampling.h"
 #include "schedule.h"
+#include "watch.h"
 
 namespace blip3u::conformance {
 
 namespace {
 
-Sampler& sampler(Component& component) { return dynamic_cast<Sampler&>(component); }
-
-/// The training objective of one, if it has its own.
-Objective& objective(Sampler& sampler) {
-  if (auto* const own = dynamic_cast<Objective*>(&sampler)) return *own;
-  skip("it has no training objective (mixin Objective)");
-}
-
-Condition condition(const Tensor& tokens) { return Condition(nullptr, tokens); }
-
-/// What it makes under contexts of `noise.rows()` rows each.
-Tensor sampled(Sampler& sampler, Denoiser& denoiser, const Layout& layout, const Condition& condition, Generator& noise,
-               std::int64_t contexts = 1, Guidance* guidance = nullptr) {
-  return sampler
-      .sample({.denoiser = denoiser,
-               .layout = layout,
-               .condition = condition,
-               .noise = noise,
-               .rows = noise.rows(),
-               .contexts = contexts,
-               .guidance = guidance})
-      .visual.x;
-}
-
-/// Classifier-free guidance with a scale of 3.
-class Guided : public Guidance {
+/// Sees what a sampler asks its denoiser.
+class Spy : public Denoiser {
  public:
-  std::vector<Context> contexts() const override { return {Context::whole, Context::nothing}; }
-  Tensor combine(const Combination& given) override { return 3 * given.predictions[0] - 2 * given.predictions[1]; }
+  Spy(Denoiser& denoiser, std::function<void(const Prediction&)> see) : denoiser_(denoiser), see_(std::move(see)) {}
+  std::unique_ptr<Condition> prepare(const Given& given) override { return denoiser_.prepare(given); }
+  Tensor predict(const Prediction& asked) override {
+    see_(asked);
+    return denoiser_.predict(asked);
+  }
+
+ private:
+  Denoiser& denoiser_;
+  std::function<void(const Prediction&)> see_;
 };
 
-/// Any smooth function of all that a denoiser sees.
-Tensor smooth(const Tensor& x, const Tensor& time, const Condition& condition) {
-  const Tensor plain = 0.3 * x + time.view({-1, 1, 1}) - 0.2;
-  return condition.tokens.defined() ? plain + condition.tokens : plain;
-}
+/// Multiplies what another predicts.
+class Scaled : public Denoiser {
+ public:
+  Scaled(Denoiser& denoiser, Tensor factor) : denoiser_(denoiser), factor_(std::move(factor)) {}
+  std::unique_ptr<Condition> prepare(const Given& given) override { return denoiser_.prepare(given); }
+  Tensor predict(const Prediction& asked) override { return factor_ * denoiser_.predict(asked); }
 
-void require_features(const Subject& subject) {
-  if (subject.wiring().features.codebook > 0) skip("it makes codes, for which the kit has no partner");
-}
+ private:
+  Denoiser& denoiser_;
+  Tensor factor_;
+};
 
-/// The error of the solver with so many steps: how far the share of data below a result is from where it started.
-double error_of(Sampler& solver, const Oracle& oracle, const Layout& layout, at::Device device) {
-  constexpr std::int64_t many = 16;
-  const at::NoGradGuard no_gradient;
-  Tensor start;
-  FunctionDenoiser denoiser([&](const Tensor& x, const Tensor& time, const Condition&) {
-    if (!start.defined()) start = Schedule::share_below(x, oracle.schedule().at(time));
-    return oracle.predict(x, time);
-  });
-  Generator generator = Generator::for_rows(3, 0, many);
-  const Tensor made =
-      sampled(solver, denoiser, layout, condition(at::zeros({many, 1, 1}, at::TensorOptions(device))), generator);
-  if (!start.defined()) skip("it makes images without the denoiser");
-  const Tensor one = at::ones({1, 1, 1}, start.options());
-  return (Schedule::share_below(made, {one, one - 1}) - start).square().mean().sqrt().item<double>();
-}
-
-std::string order_of_convergence(const Subject& subject) {
-  require_features(subject);
-  const auto given = subject.make<Sampler>();
-  const double stated = given->order();
-  if (!(stated > 0)) skip("it states no order (Sampler::order)");
-  const Layout& layout = subject.wiring().features;
-  const at::Device device = subject.context().device;
-  const Oracle oracle(objective(*given), layout, device);
-  std::vector<double> errors, orders;
-  for (const std::int64_t steps : {8, 16, 32, 64}) {
-    const Overrides overrides = {{"steps", steps}};
-    if (!subject.accepts(overrides)) skip("it has no parameter `steps` that may be {}", steps);
-    const auto solver = subject.make<Sampler>({.overrides = overrides});
-    errors.push_back(error_of(*solver, oracle, layout, device));
-    if (!std::isfinite(errors.back())) fail("with {} steps the result is not finite", steps);
-  }
-  constexpr double rounding = 1e-6;  // float32 goes no further
-  for (std::size_t i = 0; i + 1 < errors.size(); ++i) {
-    if (errors[i + 1] > rounding) orders.push_back(std::log2(errors[i] / errors[i + 1]));
-  }
-  const std::string found = fmt::format("errors with 8, 16, 32 and 64 steps: {:.2e}; it predicts {}",
-                                        fmt::join(errors, ", "), oracle.parametrisation());
-  if (orders.empty()) return "exact to rounding; " + found;
-  // The first halving may still be far from the limit.
-  const double best = *std::max_element(orders.size() > 2 ? orders.begin() + 1 : orders.begin(), orders.end());
-  if (best < stated - 0.3) {
-    fail("it states order {:.3g}, but its error falls with order {:.2f} ({}); correct the solver or Sampler::order",
-         stated, best, found);
-  }
-  return fmt::format("order {:.2f}, stated {:.3g}; {}", best, stated, found);
-}
-
-std::string loss_minimum(const Subject& subject) {
-  require_features(subject);
-  const auto given = subject.make<Sampler>();
-  const Layout& layout = subject.wiring().features;
-  const at::Device device = subject.context().device;
-  const Oracle oracle(objective(*given), layout, device);
-  struct Change {
-    const char* name;
-    double factor, offset, of_x, of_time;
-  };
-  constexpr double part = 0.1;
-  constexpr Change changes[] = {
-      {"itself", 0, 0, 0, 0},         {"10 % more", part, 0, 0, 0},  {"10 % less", -part, 0, 0, 0},
-      {"0.1 more", 0, part, 0, 0},    {"0.1 less", 0, -part, 0, 0},  {"0.1 x more", 0, 0, part, 0},
-      {"0.1 x less", 0, 0, -part, 0}, {"0.1 t more", 0, 0, 0, part}, {"0.1 t less", 0, 0, 0, -part}};
-  double least = 0;
-  for (const Change& change : changes) {
-    double moved = 0;
-    const double loss =
-        Oracle::loss(objective(*given), layout, device, [&](const Tensor& x, const Tensor& time, const Condition&) {
-          const Tensor best = oracle.predict(x, time);
-          const Tensor shift =
-              change.factor * best + change.offset + change.of_x * x + change.of_time * time.view({-1, 1, 1});
-          moved = shift.square().mean().item<double>();
-          return best + shift;
-        });
-    if (&change == &changes[0]) {
-      least = loss;
-    } else if (moved > 1e-4 && loss <= least) {
-      fail(
-          "its loss is {:.5g} for the best prediction of {}, but {:.5g} for {}; correct what it compares the "
-          "prediction with",
-          least, oracle.parametrisation(), loss, change.name);
-    }
-  }
-  return fmt::format("{:.5g}; it predicts {}", least, oracle.parametrisation());
-}
-
-/// The gradient that reaches the denoiser: of a factor on its prediction, against central differences.
+/// The gradient that reaches the denoiser: of a factor on its prediction, against finite differences.
 void differentiable_loss(const Subject& subject) {
-  require_features(subject);
   constexpr std::int64_t many = 64;
   const auto given = subject.make<Sampler>();
   const at::Device device = subject.context().device;
-  const Tensor target = modes::draw(subject.wiring().features, many, 5, device);
-  Tensor factor = at::ones({1, 1, 1}, at::TensorOptions(device)).set_requires_grad(true);
-  FunctionDenoiser denoiser(
-      [&](const Tensor& x, const Tensor& time, const Condition& tokens) { return factor * smooth(x, time, tokens); });
+  const Layout& layout = subject.wiring().features;
+  const bool codes = layout.codebook > 0;
+  const Visual target =
+      as_visual(layout, codes ? image_tokens(layout, many, 5, device) : modes::draw(layout, many, 5, device));
+  Tensor factor = at::ones({}, at::TensorOptions(device)).set_requires_grad(true);
+  const auto inner = partner(layout);
+  Scaled denoiser(*inner, factor);
   const auto loss_now = [&] {
     Generator generator = Generator::for_rows(subject.options().seed, 0, many);
-    const Visual data{target, {}};
-    const Condition tokens(nullptr, at::zeros({many, 1, 1}, target.options()));
-    return total(objective(*given).loss({denoiser, data, tokens, generator}));
+    const Condition tokens = condition(at::zeros({many, 1, 1}, at::TensorOptions(device)));
+    return total(objective(*given).loss({denoiser, target, tokens, generator}));
   };
   const Tensor loss = loss_now();
   if (!loss.defined()) skip("its loss is empty, so it trains nothing");
   if (!loss.requires_grad()) fail("its loss does not depend on the denoiser's prediction; do not detach it");
   loss.backward();
-  const double analytic = factor.grad().item<double>(), size = std::abs(loss.item<double>());
+  const double analytic = factor.grad().item<double>();
   const at::NoGradGuard no_gradient;
-  constexpr double distance = 0.05;
-  const auto loss_at = [&](double value) {
-    factor.fill_(value);
-    return loss_now().item<double>();
-  };
-  const double numeric = (loss_at(1 + distance) - loss_at(1 - distance)) / (2 * distance);
-  const double allowed = 0.02 * std::max(std::abs(analytic), std::abs(numeric)) + 1e-6 * size / distance;
-  if (std::abs(analytic - numeric) <= allowed && std::isfinite(analytic)) return;
+  const auto numeric = other_derivative(
+      analytic,
+      [&](double change) {
+        factor.fill_(1 + change);
+        return loss_now().item<double>();
+      },
+      0.1);
+  if (!numeric) return;
   fail(
       "its gradients promise a derivative of {:.5g} by a factor on the prediction, where the loss changes by {:.5g}; "
       "some path is detached, or a hand-written gradient is wrong",
-      analytic, numeric);
+      analytic, *numeric);
 }
 
 void finite_at_ends(const Subject& subject) {
-  require_features(subject);
   const at::NoGradGuard no_gradient;
   const auto given = subject.make<Sampler>();
   const Layout& layout = subject.wiring().features;
@@ -199,25 +92,93 @@ void finite_at_ends(const Subject& subject) {
   FunctionDenoiser denoiser(spy);
   const Condition tokens = condition(at::zeros({64, 1, 1}, at::TensorOptions(device)));
   Generator generator = Generator::for_rows(subject.options().seed, 0, 64);
-  if (!sampled(*given, denoiser, layout, tokens, generator).isfinite().all().item<bool>())
+  if (!sampled(*given, denoiser, layout, tokens, generator).visual.x.isfinite().all().item<bool>())
     fail("its result has NaN or infinity; look at its last step");
+  auto* const own = dynamic_cast<Objective*>(given.get());
+  if (own == nullptr) return;
   const Visual data{modes::draw(layout, 64, 5, device), {}};
-  const Tensor loss = total(objective(*given).loss({denoiser, data, tokens, generator}));
+  const Tensor loss = total(own->loss({denoiser, data, tokens, generator}));
   if (loss.defined() && !std::isfinite(loss.item<double>())) fail("its loss is not finite");
   try {
-    if (Schedule(objective(*given), layout, device).forward()) return;
+    if (Schedule(*own, layout, device).forward()) return;
   } catch (const Skipped&) {
     return;  // which way its time runs cannot be told
   }
   fail("it gives the denoiser more of the data at time 1 than at time 0; time 0 is data and 1 is noise");
 }
 
+/// The partners' predictions are linear in the condition, so that guiding them is the same as guiding the condition.
+void guidance_read(const Subject& subject) {
+  const at::NoGradGuard no_gradient;
+  const auto given = subject.make<Sampler>();
+  const Layout& layout = subject.wiring().features;
+  const at::Device device = subject.context().device;
+  const std::uint64_t seed = subject.options().seed;
+  const auto denoiser = partner(layout);
+  const Tensor whole = normal({1, 1}, rows, seed + 3, device), nothing = normal({1, 1}, rows, seed + 4, device);
+  Guided guidance;
+  Generator first = Generator::for_rows(seed, 0, rows), second = Generator::for_rows(seed, 0, rows);
+  const Tensor guided =
+      tokens_of(sampled(*given, *denoiser, layout, condition(at::cat({whole, nothing})), first, 2, &guidance).visual);
+  const Tensor expected =
+      tokens_of(sampled(*given, *denoiser, layout, condition(3 * whole - 2 * nothing), second).visual);
+  const bool codes = layout.codebook > 0;  // of which rounding may turn a few
+  if (codes ? guided.eq(expected).to(at::kFloat).mean().item<double>() >= 0.95 : difference(guided, expected) <= 1e-3) {
+    return;
+  }
+  fail(
+      "under two contexts it does not follow what the guidance makes of their predictions; ask the denoiser by "
+      "guided_prediction, or guided_scores, and use what that returns");
+}
+
+/// It asks for the times that it says, in that order.
+std::string times_told(const Subject& subject) {
+  const at::NoGradGuard no_gradient;
+  const auto given = subject.make<Sampler>();
+  const std::vector<double> times = given->times();
+  if (times.empty()) return "it states no times";
+  const at::Device device = subject.context().device;
+  const auto inner = partner(subject.wiring().features);
+  std::size_t asked = 0;
+  Spy denoiser(*inner, [&](const Prediction& prediction) {
+    const double time = prediction.time[0].item<double>();
+    const auto far = [&](double stated) { return std::abs(stated - time) > 1e-5; };
+    if (asked >= times.size() || far(times[asked])) {
+      fail("`times()` says {} as number {} of {}, but it asks the denoiser for time {}",
+           asked < times.size() ? fmt::format("{:.4g}", times[asked]) : "nothing", asked, times.size(), time);
+    }
+    if (prediction.step >= std::ssize(times) ||
+        (prediction.step >= 0 && far(times[static_cast<std::size_t>(prediction.step)]))) {
+      fail("it asks for time {} as step {}, which `times()` does not have there", time, prediction.step);
+    }
+    ++asked;
+  });
+  Generator noise = Generator::for_rows(subject.options().seed, 0, rows);
+  sampled(*given, denoiser, subject.wiring().features, condition(at::zeros({rows, 1, 1}, at::TensorOptions(device))),
+          noise);
+  if (asked < times.size()) fail("`times()` has {} times, of which it asks for {}", times.size(), asked);
+  return fmt::format("{} times", times.size());
+}
+
+std::string watch(const Subject& subject) {
+  const auto given = subject.make<Sampler>();
+  const auto denoiser = partner(subject.wiring().features);
+  const Condition tokens = condition(at::zeros({rows, 1, 1}, at::TensorOptions(subject.context().device)));
+  return watched(
+      [&](const Watch& watch) {
+        Generator noise = Generator::for_rows(subject.options().seed, 0, rows);
+        return tokens_of(
+            sampled(*given, *denoiser, subject.wiring().features, tokens, noise, 1, nullptr, watch).visual);
+      },
+      /*stepped=*/true);
+}
+
 }  // namespace
 
 Behaviour sampler_behaviour(const Subject& subject) {
   const Layout layout = subject.wiring().features;
+  const bool codes = layout.codebook > 0;
   Behaviour behaviour;
-  if (layout.codebook > 0) return behaviour;
   const std::uint64_t seed = subject.options().seed;
   const at::Device device = subject.context().device;
   const Tensor full = normal({1, 1}, rows, seed, device), empty = normal({1, 1}, rows, seed + 1, device);
@@ -230,35 +191,52 @@ Behaviour sampler_behaviour(const Subject& subject) {
   }
   Call sample{.name = "sample", .names = {"condition", "empty condition"}, .inputs = {full, empty}};
   sample.outputs = {{"x", {layout.tokens, layout.width}}};
+  if (codes) sample.outputs = {{"codes", {layout.tokens, layout.depth}, at::kLong}};
   sample.draws = random ? Draws::surely : Draws::perhaps;
   sample.tolerance = 1e-4;
   sample.run = [layout](Component& component, const Tensors& inputs, Generator& generator) {
-    FunctionDenoiser denoiser(smooth);
+    const auto denoiser = partner(layout);
     Guided guidance;
     const Tensor both = at::cat({inputs[0], inputs[1]});
     const Tensor given = both.clone();
-    const Tensor made = sampled(sampler(component), denoiser, layout, condition(given), generator, 2, &guidance);
+    const Made made = sampled(sampler(component), *denoiser, layout, condition(given), generator, 2, &guidance);
     if (!given.equal(both)) inputs[0].copy_(given.slice(0, 0, inputs[0].size(0)));  // let `inputs_unaltered` see it
-    return Tensors{made};
+    return Tensors{layout.codebook > 0 ? made.visual.codes : made.visual.x};
   };
   behaviour.calls.push_back(sample);
+  const auto declares = [layout, codes, sample](Component& component) {
+    const at::NoGradGuard no_gradient;
+    Generator generator = Generator::for_rows(1, 0, rows);
+    const auto denoiser = partner(layout);
+    const Made made = sampled(sampler(component), *denoiser, layout, condition(sample.inputs[0].clone()), generator);
+    if (codes && !made.visual.codes.ge(0).logical_and(made.visual.codes.lt(layout.codebook)).all().item<bool>()) {
+      fail("it leaves codes that are masked or lie outside the codebook of {} entries", layout.codebook);
+    }
+    const Tensor& log = made.log_probabilities;
+    if (log.defined() && (log.dim() != 2 || log.size(0) != rows || log.scalar_type() != at::kFloat ||
+                          !log.isfinite().all().item<bool>())) {
+      fail("its log-probabilities are not finite float32 [rows,T]");
+    }
+  };
+  behaviour.declares = declares;
   if (!trains) return behaviour;
-  const auto losses = [](Component& component, const Tensors& inputs, Generator& generator) {
-    FunctionDenoiser denoiser(smooth);
-    const Visual target{inputs[0], {}};
+  const auto losses = [layout](Component& component, const Tensors& inputs, Generator& generator) {
+    const auto denoiser = partner(layout);
+    const Visual target = as_visual(layout, inputs[0]);
     const Condition tokens(nullptr, inputs[1]);
-    return objective(sampler(component)).loss({denoiser, target, tokens, generator});
+    return objective(sampler(component)).loss({*denoiser, target, tokens, generator});
   };
   Call& loss = behaviour.loss;
   loss = {.name = "loss", .names = {"target", "condition"}};
-  loss.inputs = {normal({layout.tokens, layout.width}, rows, seed + 2, device), full};
+  loss.inputs = {image_tokens(layout, rows, seed + 2, device), full};
   loss.outputs = {{"the loss", {}}};
   loss.by_row = false;
-  loss.draws = sample.draws;
+  loss.draws = codes ? Draws::perhaps : sample.draws;
   loss.run = [losses](Component& component, const Tensors& inputs, Generator& generator) {
     return Tensors{total(losses(component, inputs, generator))};
   };
-  behaviour.declares = [&subject, losses, inputs = loss.inputs](Component& component) {
+  behaviour.declares = [&subject, declares, losses, inputs = loss.inputs](Component& component) {
+    declares(component);
     Generator generator = Generator::for_rows(1, 0, rows);
     check_losses(subject, losses(component, inputs, generator));
   };
@@ -266,10 +244,15 @@ Behaviour sampler_behaviour(const Subject& subject) {
 }
 
 void check_sampler(Recorder& recorder, const Subject& subject) {
-  recorder.run("order_of_convergence", [&] { return order_of_convergence(subject); });
-  recorder.run("loss_minimum", [&] { return loss_minimum(subject); });
+  if (subject.wiring().features.codebook == 0) {
+    recorder.run("order_of_convergence", [&] { return order_of_convergence(subject); });
+    recorder.run("loss_minimum", [&] { return loss_minimum(subject); });
+    recorder.run("finite_at_ends", [&] { finite_at_ends(subject); });
+    recorder.run("times", [&] { return times_told(subject); });
+  }
   recorder.run("gradients", [&] { differentiable_loss(subject); });
-  recorder.run("finite_at_ends", [&] { finite_at_ends(subject); });
+  recorder.run("guidance", [&] { guidance_read(subject); });
+  recorder.run("watch", [&] { return watch(subject); });
 }
 
 }  // namespace blip3u::conformance

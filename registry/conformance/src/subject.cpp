@@ -18,6 +18,7 @@
 #include "blip3u/sampler.h"
 #include "blip3u/task.h"
 #include "blip3u/tokenizer.h"
+#include "partners.h"
 
 namespace blip3u::conformance {
 
@@ -80,17 +81,26 @@ bool is_named(const PluginDescriptor& library, const ComponentDescriptor& compon
 }
 
 std::vector<Wiring> candidate_wirings(Kind kind) {
-  if (kind == Kind::dataset || kind == Kind::tokenizer) return {Wiring()};
+  if (kind == Kind::tokenizer) return {Wiring()};
+  if (kind == Kind::dataset) return {{.image_size = 32}, {.image_size = 64}};
   std::vector<Layout> layouts{Layout()};
   if (kind != Kind::encoder) {
     // 16 x 192, 64 x 48 and 64 x 192 are what patches of 32 x 32 and 64 x 64 pixels hold.
     layouts = {layout_of(16, 8), layout_of(16, 192), layout_of(64, 8),  layout_of(64, 48), layout_of(64, 192),
                layout_of(4, 8),  layout_of(16, 32),  layout_of(256, 8), layout_of(1, 8)};
-    Layout codes = layout_of(16, 8);
-    codes.codebook = 11;
-    layouts.push_back(codes);
-    codes.groups.assign(16, 1);
-    layouts.push_back(codes);
+    Layout grouped = layout_of(16, 8);
+    grouped.groups.assign(16, 1);
+    Layout scales = layout_of(21, 8);
+    scales.groups = {1, 4, 16};
+    if (kind == Kind::denoiser) layouts.insert(layouts.begin(), grouped);
+    layouts.push_back(scales);
+    for (const std::int64_t depth : {3, 1}) {  // a component of one level refuses more
+      for (Layout codes : {grouped, scales, layout_of(16, 8)}) {
+        codes.codebook = 11;
+        codes.depth = depth;
+        layouts.push_back(codes);
+      }
+    }
   }
   std::vector<Wiring> wirings;
   // A task has the kit's data set, which is of pictures of 64 pixels.
@@ -101,7 +111,14 @@ std::vector<Wiring> candidate_wirings(Kind kind) {
       wiring.image_size = image_size;
       wiring.features = layout;
       wiring.backbone_width = kind == Kind::backbone || kind == Kind::encoder ? 0 : backbone_width;
+      wiring.extra_words = kind == Kind::backbone ? 2 : 0;
       wirings.push_back(std::move(wiring));
+    }
+  }
+  if (kind == Kind::denoiser) {  // the second of two links
+    for (std::size_t i = 0, first = wirings.size(); i < first; ++i) {
+      wirings.push_back(wirings[i]);
+      wirings.back().previous = layout_of(16, 8);
     }
   }
   if (kind == Kind::sampler) {  // which may solve what another one trains
@@ -111,6 +128,10 @@ std::vector<Wiring> candidate_wirings(Kind kind) {
     }
   }
   return wirings;
+}
+
+bool provides(const Subject& subject, std::string_view capability) {
+  return std::ranges::any_of(subject.component().provides, [&](const char* each) { return capability == each; });
 }
 
 bool downloads(const ParameterSpec& spec) {
@@ -150,6 +171,11 @@ Subject::Subject(const PluginDescriptor& library, const ComponentDescriptor& com
                             component.name);
   }
   find_wiring();
+  if (component.kind == Kind::denoiser && obstacle_.empty()) {
+    const Wiring& wiring = context_.wiring;
+    backbone_ = std::make_unique<TinyBackbone>(vocabulary + wiring.extra_words, wiring.backbone_width, options.device);
+    context_.peers.backbone = backbone_.get();
+  }
 }
 
 const ParameterSpec* Subject::find_parameter(std::string_view name) const {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "blip3u/backbone.h"
 #include "blip3u/conformance.h"
 #include "blip3u/plugin.h"
 #include "recorder.h"
@@ -34,6 +35,11 @@ bool is_named(const PluginDescriptor& library, const ComponentDescriptor& compon
 
 /// Pipelines around a component of this kind, in the order in which they are tried.
 std::vector<Wiring> candidate_wirings(Kind kind);
+
+class Subject;
+
+/// Whether the descriptor lists the capability.
+bool provides(const Subject& subject, std::string_view capability);
 
 /// Whether the parameter lets a data set download its files. Checking a plugin is no reason to: it is false here unless
 /// --set says otherwise.
@@ -93,7 +99,8 @@ class Subject {
   const Options& options_;
   Parameters parameters_;
   BuildContext context_;
-  Wiring outside_;  // before `check`
+  Wiring outside_;                      // before `check`
+  std::unique_ptr<Backbone> backbone_;  // that a denoiser may look at
   std::string obstacle_;
 };
 

@@ -1,4 +1,6 @@
 // Encoders and decoders.
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -6,17 +8,11 @@
 #include "blip3u/encoder.h"
 #include "kinds.h"
 #include "partners.h"
+#include "watch.h"
 
 namespace blip3u::conformance {
 
 namespace {
-
-bool provides(const Subject& subject, std::string_view capability) {
-  for (const char* each : subject.component().provides) {
-    if (capability == each) return true;
-  }
-  return false;
-}
 
 Encoder& encoder(Component& component) { return dynamic_cast<Encoder&>(component); }
 Decoder& decoder(Component& component) { return dynamic_cast<Decoder&>(component); }
@@ -143,6 +139,90 @@ Behaviour decoder_behaviour(const Subject& subject) {
   return behaviour;
 }
 
+namespace {
+
+/// An encoder whose features would differ while another part is trained.
+std::string encode_with_gradients(const Subject& subject) {
+  const auto component = subject.make_disturbed();
+  const Tensor pictures = images(rows, subject.context(), subject.options().seed);
+  const Visual with = encoder(*component).encode(pictures.clone());
+  const at::NoGradGuard no_gradient;
+  const Visual without = encoder(*component).encode(pictures.clone());
+  const bool features = without.x.defined();
+  if (features ? difference(with.x, without.x) > 1e-4 : !with.codes.equal(without.codes)) {
+    fail("`encode` gives other features while gradients are enabled; only set_training may change what it does");
+  }
+  if (component->weights().empty() || (features && with.x.requires_grad())) return {};
+  return "no gradient comes back through `encode`, so that only its own loss trains it";
+}
+
+/// [B,E] of one text, whatever fills the rest of its row.
+void text_padding(const Subject& subject) {
+  const at::NoGradGuard no_gradient;
+  const auto component = subject.make_disturbed();
+  const BuildContext& context = subject.context();
+  const Tensor ids = words(rows, 6, context, subject.options().seed), other = words(rows, 9, context, 77);
+  const auto places = [&](std::int64_t count) { return at::arange(count, ids.options()).unsqueeze(0); };
+  const auto embedded = [&](const Tensor& all, std::int64_t first, std::int64_t last) {
+    const Tensor lengths = at::tensor({first, std::int64_t{2}, last}, ids.options()).unsqueeze(1);
+    return encoder(*component).embed_text({all, places(all.size(1)) < lengths});
+  };
+  const Tensor expected = embedded(ids, 4, 3);
+  const Tensor refilled = at::where(places(6) < 4, ids, other.slice(1, 0, 6));
+  if (difference(embedded(refilled, 4, 3), expected) > 1e-5) {
+    fail("the embedding of a text depends on the ids behind its end; mask what TextBatch::valid says is padding");
+  }
+  if (difference(embedded(at::cat({ids, other.slice(1, 6)}, 1), 4, 3), expected) > 1e-5) {
+    fail("the embedding of a text depends on how far its row is padded; look at TextBatch::valid");
+  }
+  if (!embedded(ids, 4, 0).isfinite().all().item<bool>()) {
+    fail("a row without a text gets an embedding with NaN or infinity; it may be anything finite");
+  }
+}
+
+/// The embedding of codes is that of `encode`, group by group.
+std::string codes(const Subject& subject) {
+  const at::NoGradGuard no_gradient;
+  const auto component = subject.make_disturbed();
+  const Layout& layout = subject.wiring().features;
+  if (layout.codebook == 0) fail("it provides `codes`, but `check` sets no Layout::codebook");
+  const Visual visual = encoder(*component).encode(images(rows, subject.context(), subject.options().seed));
+  const auto groups = layout.groups.empty() ? std::vector<std::int64_t>{layout.tokens} : layout.groups;
+  Tensors parts;
+  std::int64_t last = 0;
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    last += groups[group];
+    const Tensor so_far = visual.codes.slice(1, 0, last);
+    const auto number = static_cast<std::int64_t>(group);
+    parts.push_back(encoder(*component).embed_codes(so_far.clone(), number));
+    if (parts.back().sizes() != at::IntArrayRef({rows, groups[group], layout.width})) {
+      fail("`embed_codes` of group {} is not [{},{},{}]; give the input embedding of that group", group, rows,
+           groups[group], layout.width);
+    }
+    if (!parts.back().isfinite().all().item<bool>()) fail("`embed_codes` of group {} has NaN or infinity", group);
+    const Tensor alone = encoder(*component).embed_codes(so_far.narrow(0, 1, 1).clone(), number);
+    if (difference(alone, parts.back().narrow(0, 1, 1)) > 1e-5) {
+      fail("`embed_codes` of a row depends on its neighbours; let no row see another");
+    }
+  }
+  if (!visual.x.defined()) return "`encode` gives no embedding to compare with";
+  if (std::ranges::any_of(groups, [&](std::int64_t count) { return count != groups[0]; })) {
+    return "groups of unlike sizes need not be embedded place by place";
+  }
+  if (difference(at::cat(parts, 1), visual.x) > 1e-4) {
+    fail("`embed_codes` of the codes that `encode` gives is not its x; both are the embedding of the same codes");
+  }
+  return fmt::format("{} groups", groups.size());
+}
+
+}  // namespace
+
+void check_encoder(Recorder& recorder, const Subject& subject) {
+  recorder.run("encode_with_gradients", [&] { return encode_with_gradients(subject); });
+  if (provides(subject, "text_embedding")) recorder.run("text_padding", [&] { text_padding(subject); });
+  if (provides(subject, "codes")) recorder.run("codes", [&] { return codes(subject); });
+}
+
 void check_decoder(Recorder& recorder, const Subject& subject, const Behaviour& behaviour) {
   recorder.run("range_and_size", [&] {
     const at::NoGradGuard no_gradient;
@@ -165,6 +245,16 @@ void check_decoder(Recorder& recorder, const Subject& subject, const Behaviour& 
         }
       }
     }
+  });
+  recorder.run("watch", [&] {
+    const auto component = subject.make_disturbed();
+    const Visual visual = as_visual(subject.wiring().features, behaviour.calls.front().inputs[0]);
+    return watched(
+        [&](const Watch& watch) {
+          Generator noise = Generator::for_rows(subject.options().seed, 0, rows);
+          return decoder(*component).decode({.visual = visual, .noise = noise, .watch = watch});
+        },
+        subject.find_parameter("steps") != nullptr);
   });
 }
 

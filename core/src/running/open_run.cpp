@@ -1,0 +1,66 @@
+#include "running/open_run.h"
+
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "blip3u/error.h"
+#include "io/say.h"
+#include "pipeline/create.h"
+#include "pipeline/device.h"
+#include "pipeline/pipeline.h"
+#include "recipe/check.h"
+#include "running/run_directory.h"
+#include "training/stage.h"
+
+namespace blip3u {
+
+namespace {
+
+/// Weights say nothing of the code that uses them, so a plugin that was built anew may answer otherwise.
+void warn_of_other_plugins(const Recipe& recipe, const RunDirectory& directory) {
+  const nlohmann::json manifest = directory.manifest();
+  std::map<std::string, std::string> hashes;
+  for (const nlohmann::json& plugin : manifest.value("plugins", nlohmann::json::array())) {
+    hashes[plugin.value("name", "")] = plugin.value("sha256", "");
+  }
+  for (const PipelineRole& role : pipeline_roles) {
+    const auto& choice = recipe.pipeline.*role.choice;
+    if (!choice) continue;
+    const auto trained = hashes.find(choice->name);
+    if (trained == hashes.end() || trained->second == choice->entry.library_hash) continue;
+    say(fmt::format("blip3u: {}: {} `{}` was built anew since this run was trained, and may give other results",
+                    directory.path().string(), role.name, choice->name));
+  }
+}
+
+}  // namespace
+
+OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
+                   const std::vector<std::string>& overrides, std::optional<Model::Ability> ability) {
+  const RunDirectory directory(run_directory);
+  if (!std::filesystem::exists(directory.recipe_file())) {
+    throw Error(fmt::format("{}: not a run directory (it has no resolved.yaml); make one with `blip3u run RECIPE`",
+                            run_directory.string()));
+  }
+  Recipe recipe = load_recipe(directory.recipe_file(), overrides, catalog);
+  warn_of_other_plugins(recipe, directory);
+  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
+                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  std::vector<std::string> classes = directory.read_texts(*tokenizer);
+  const auto parts = ability ? std::optional(Pipeline::parts_for(*ability)) : std::nullopt;
+  auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device), parts);
+  for (const Stage& stage : recipe.stages) {
+    if (!trains_anything(stage, *pipeline)) continue;
+    const std::filesystem::path weights = directory.checkpoint(stage.name);
+    if (!std::filesystem::exists(weights)) {
+      throw Error(fmt::format("{}: stage `{}` is not trained yet; `blip3u run` its recipe first",
+                              run_directory.string(), stage.name));
+    }
+    load_stage_weights(weights, stage, *pipeline);
+  }
+  return {std::move(recipe), std::move(pipeline), std::move(classes)};
+}
+
+}  // namespace blip3u

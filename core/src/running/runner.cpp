@@ -1,0 +1,332 @@
+#include "running/runner.h"
+
+#include <chrono>
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <ATen/Parallel.h>
+
+#include "blip3u/error.h"
+#include "blip3u/utf8.h"
+#include "evaluating/evaluate.h"
+#include "io/files.h"
+#include "io/hash.h"
+#include "io/interrupt.h"
+#include "io/lock.h"
+#include "io/progress.h"
+#include "io/say.h"
+#include "pipeline/create.h"
+#include "pipeline/device.h"
+#include "pipeline/pipeline.h"
+#include "recipe/suggest.h"
+#include "running/open_run.h"
+#include "running/run_directory.h"
+#include "training/objectives.h"
+#include "training/stage.h"
+#include "training/stage_key.h"
+#include "training/training_data.h"
+
+namespace blip3u {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+std::unique_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const TrainingData& data) {
+  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
+                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  if (auto* const learner = dynamic_cast<LearnsVocabulary*>(tokenizer.get())) learner->fit(data.texts());
+  return tokenizer;
+}
+
+/// Throws Error for a name of a class that nothing could write.
+void check_classes(const TrainingData& data) {
+  for (const std::string& name : data.classes()) {
+    if (first_not_utf8(name) == std::string::npos) continue;
+    throw Error(fmt::format("data: the class '{}' is not UTF-8; convert it", name));
+  }
+}
+
+/// Reads what the tasks will ask about, so that a bad picture shows before the training and not after it.
+void check_test_samples(const TrainingData& data) {
+  for (const Dataset* dataset : data.for_tasks().datasets) {
+    for_each_sample(*dataset, Split::test, [](const Sample& sample) {
+      stop_if_interrupted();
+      if (const std::string problem = problem_of(sample); !problem.empty()) {
+        throw Error(fmt::format("data: test sample '{}': {}; mend it or take it out", sample.id, problem));
+      }
+      return true;
+    });
+  }
+}
+
+json losses_at_end(const StageRecord& record) {
+  json result = json::object();
+  for (const auto& [name, values] : record.losses) {
+    const std::size_t count = std::min<std::size_t>(50, values.size());
+    double sum = 0;
+    for (std::size_t i = values.size() - count; i < values.size(); ++i) sum += values[i];
+    result[name] = count ? sum / static_cast<double>(count) : 0.0;
+  }
+  return result;
+}
+
+std::unique_ptr<Task> make_task(const ComponentChoice& choice, const Recipe& recipe) {
+  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
+  return create_component<Task>(choice.entry, choice.name, choice.parameters, context);
+}
+
+/// An empty string if the model and the data are what the task needs, else why not.
+std::string missing_for(const Task& task, const Model& model, const TrainingData& data) {
+  const std::string missing = model.missing_for(task.needs());
+  return missing.empty() ? task.missing_for(data.for_tasks()) : missing;
+}
+
+/// Evaluates one task and stores its result; a task that the model cannot do is stored as not applicable. With
+/// `stored_replies` the model is not asked.
+TaskResult evaluate_task(const ComponentChoice& choice, const Recipe& recipe, Model& model, const TrainingData& data,
+                         const RunDirectory& directory, json& seconds, bool stored_replies = false) {
+  const auto task = make_task(choice, recipe);
+  if (const std::string missing = missing_for(*task, model, data); !missing.empty()) {
+    say(fmt::format("task {}: not applicable, {}", choice.name, missing));
+    directory.write_inapplicable(choice.name, missing);
+    return {};
+  }
+  std::unique_ptr<ProgressBar> progress;
+  const auto report = [&](std::int64_t done, std::int64_t total) {
+    stop_if_interrupted();
+    if (!progress) progress = std::make_unique<ProgressBar>("task " + choice.name, total);
+    progress->update(done);
+  };
+  const auto started = std::chrono::steady_clock::now();
+  const std::uint64_t seed = derive_seed(derive_seed(recipe.seed, "evaluation"), choice.name);
+  const fs::path replies = directory.replies_folder(choice.name);
+  TaskResult result = stored_replies ? score_again(*task, data.for_tasks(), seed, replies)
+                                     : blip3u::evaluate(*task, model, data.for_tasks(), seed, replies, report);
+  if (progress) progress->finish();
+  directory.write_result(choice.name, result);
+  seconds["task " + choice.name] = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return result;
+}
+
+/// The recipe's task of that name or short name, else any task component of that name with its defaults.
+ComponentChoice find_task(const Recipe& recipe, const std::string& name, Catalog& catalog) {
+  for (const ComponentChoice& choice : recipe.evaluation) {
+    if (choice.name == name || short_name(choice.name) == name) return choice;
+  }
+  for (const std::string& known : catalog.names(Kind::task)) {
+    if (known != name && short_name(known) != name) continue;
+    ComponentChoice choice{
+        .kind = Kind::task, .name = known, .entry = catalog.find(Kind::task, known), .parameters = {}};
+    choice.parameters = Parameters::defaults(choice.entry.component->parameters);
+    return choice;
+  }
+  throw Error(Fault::usage, fmt::format("no task `{}`{}", name, suggest(name, catalog.names(Kind::task), "tasks")));
+}
+
+class Run {
+ public:
+  Run(const Recipe& recipe, const RunOptions& options)
+      : recipe_(recipe),
+        options_(options),
+        directory_(options.directory ? *options.directory
+                                     : recipe.output / fmt::format("{}-{}", recipe.name, recipe.hash.substr(0, 8))),
+        shared_(options.directory ? *options.directory : recipe.output) {}
+
+  fs::path run() {
+    if (is_complete(manifest_of_this_recipe())) return already_complete();
+    const at::Device device = open_device(recipe_.device);
+    create_folder(directory_.path());
+    const FileLock lock(directory_.path() / ".lock");
+    const json before = manifest_of_this_recipe();  // again: another process may have been at work here
+    if (is_complete(before)) return already_complete();
+    begin(before, device);
+    try {
+      train_and_evaluate(device);
+    } catch (const Interrupted&) {
+      finish("interrupted");
+      throw;
+    } catch (...) {
+      finish("failed");
+      throw;
+    }
+    finish("complete");
+    write_report();
+    return directory_.path();
+  }
+
+ private:
+  json manifest_of_this_recipe() const {
+    json manifest = directory_.manifest();
+    if (!manifest.contains("hash") || manifest["hash"] == recipe_.hash) return manifest;
+    throw Error(Fault::usage, fmt::format("{}: holds the run of another recipe or of other plugins; name another "
+                                          "folder, or delete this one",
+                                          directory_.path().string()));
+  }
+
+  bool is_complete(const json& manifest) const {
+    return manifest.value("status", "") == "complete" && (manifest.value("evaluated", false) || !options_.evaluate) &&
+           directory_.has_metrics();
+  }
+
+  fs::path already_complete() const {
+    say(fmt::format("{}: already complete", directory_.path().string()));
+    if (!fs::exists(directory_.path() / "report.html")) write_report();  // killed just before it was written
+    return directory_.path();
+  }
+
+  void write_report() const {
+    if (options_.evaluate && options_.write_report) options_.write_report(directory_.path());
+  }
+
+  void begin(const json& before, at::Device device) {
+    directory_.write_recipe(recipe_);
+    manifest_ = {{"format", 1},
+                 {"name", recipe_.name},
+                 {"hash", recipe_.hash},
+                 {"status", "running"},
+                 {"evaluated", false},
+                 {"arguments", options_.arguments},
+                 {"version", BLIP3U_VERSION},
+                 {"build", BLIP3U_BUILD_STAMP},
+                 {"commit", std::getenv("BLIP3U_COMMIT") ? std::getenv("BLIP3U_COMMIT") : "unknown"},
+                 {"device", device.str()},
+                 {"threads", at::get_num_threads()},
+                 {"seed", recipe_.seed},
+                 {"started", before.value("started", utc_now())},
+                 {"seconds", before.value("seconds", json::object())},
+                 {"key", before.value("key", "")},
+                 {"plugins", json::array()}};
+    const auto add = [&](const ComponentChoice& choice) {
+      manifest_["plugins"].push_back({{"name", choice.name},
+                                      {"kind", kind_name(choice.kind)},
+                                      {"file", choice.entry.library_path},
+                                      {"version", choice.entry.library_version},
+                                      {"sha256", choice.entry.library_hash}});
+    };
+    for (const SourceChoice& source : recipe_.data.sources) add(source.dataset);
+    add(recipe_.tokenizer);
+    for (const auto* part : {&recipe_.pipeline.encoder, &recipe_.pipeline.backbone, &recipe_.pipeline.denoiser,
+                             &recipe_.pipeline.sampler, &recipe_.pipeline.decoder}) {
+      if (*part) add(**part);
+    }
+    for (const ComponentChoice& task : recipe_.evaluation) add(task);
+    directory_.write_manifest(manifest_);
+  }
+
+  void finish(const std::string& status) {
+    manifest_["status"] = status;
+    manifest_["evaluated"] = status == "complete" && options_.evaluate;
+    manifest_["finished"] = utc_now();
+    directory_.write_manifest(manifest_);
+  }
+
+  void train_and_evaluate(at::Device device) {
+    const TrainingData data(recipe_);
+    check_classes(data);
+    for (const Stage& stage : recipe_.stages) check_stage_data(stage, data);
+    if (options_.evaluate && !recipe_.evaluation.empty()) check_test_samples(data);
+    auto tokenizer = fitted_tokenizer(recipe_, data);
+    directory_.write_texts(*tokenizer, data.classes());
+    StageKeys keys(recipe_, data.fingerprint(), tokenizer->serialize(), device.str());
+    const std::string key = keys.run();
+    if (manifest_["key"] != key) directory_.forget_results();  // of other data, another device or program
+    manifest_["key"] = key;
+    directory_.write_manifest(manifest_);
+    Pipeline pipeline(recipe_, std::move(tokenizer), device);
+    if (options_.evaluate) announce_inapplicable(pipeline, data);
+    for (const Stage& stage : recipe_.stages) {
+      stop_if_interrupted();
+      train(stage, keys, pipeline, data);
+    }
+    if (options_.evaluate) {
+      for (const ComponentChoice& task : recipe_.evaluation) {
+        stop_if_interrupted();
+        evaluate(task, pipeline, data);
+      }
+    }
+    stop_if_interrupted();
+    directory_.write_metrics(recipe_, stages_);
+  }
+
+  /// Says before the training what will not be evaluated after it.
+  void announce_inapplicable(const Model& model, const TrainingData& data) const {
+    for (const ComponentChoice& choice : recipe_.evaluation) {
+      const auto task = make_task(choice, recipe_);
+      const std::string missing = missing_for(*task, model, data);
+      if (!missing.empty()) say(fmt::format("task {}: will not be evaluated: {}", choice.name, missing));
+    }
+  }
+
+  void train(const Stage& stage, StageKeys& keys, Pipeline& pipeline, const TrainingData& data) {
+    if (!trains_anything(stage, pipeline)) {
+      say(fmt::format("stage {}: nothing to train", stage.name));
+      return;
+    }
+    const bool frozen = !trains(stage, "encoder");
+    const std::string feature_key = frozen ? keys.features() : std::string();
+    const fs::path folder = shared_ / "stages" / fmt::format("{}-{}", stage.name, keys.next(stage));
+    create_folder(folder);
+    const FileLock lock(folder / ".lock");
+    const bool known = fs::exists(stage_weights(folder));
+    if (frozen && !known && feature_key != feature_key_) {
+      features_.reset();
+      features_ = std::make_unique<Features>(pipeline.encoder(), recipe_.wiring.image_size, pipeline.device(),
+                                             shared_ / "features" / feature_key);
+      feature_key_ = feature_key;
+    }
+    const std::uint64_t seed = derive_seed(derive_seed(recipe_.seed, "stage"), stage.name);
+    const StageRecord record = train_stage(stage, seed, pipeline, data, frozen ? features_.get() : nullptr, folder);
+    if (known) say(fmt::format("stage {}: taken from {}", stage.name, folder.string()));
+    write_atomically(directory_.checkpoint(stage.name), read_text(stage_weights(folder)));
+    directory_.write_losses(stage.name, record.losses);
+    stages_.push_back({{"name", stage.name}, {"steps", stage.steps}, {"losses", losses_at_end(record)}});
+    manifest_["seconds"]["stage " + stage.name] = record.seconds;
+    directory_.write_manifest(manifest_);
+  }
+
+  void evaluate(const ComponentChoice& choice, Pipeline& pipeline, const TrainingData& data) {
+    if (directory_.has_result(choice.name)) return;
+    evaluate_task(choice, recipe_, pipeline, data, directory_, manifest_["seconds"]);
+    directory_.write_manifest(manifest_);
+  }
+
+  const Recipe& recipe_;
+  const RunOptions& options_;
+  const RunDirectory directory_;
+  const fs::path shared_;  // stages and features, for all runs beside this one
+  std::unique_ptr<Features> features_;
+  std::string feature_key_;
+  json manifest_;
+  json stages_ = json::array();
+};
+
+}  // namespace
+
+fs::path run_recipe(const Recipe& recipe, const RunOptions& options) { return Run(recipe, options).run(); }
+
+std::vector<Score> evaluate_run(const fs::path& run_directory, const std::string& task, Catalog& catalog,
+                                const RunOptions& options) {
+  OpenedRun opened = open_run(run_directory, catalog, {});
+  const RunDirectory directory(run_directory);
+  const FileLock lock(run_directory / ".lock");
+  ComponentChoice choice = find_task(opened.recipe, task, catalog);
+  const TrainingData data(opened.recipe);
+  json manifest = directory.manifest();
+  const json metrics = directory.metrics();
+  if (!options.stored_replies) fs::remove_all(directory.replies_folder(choice.name));  // the data may have changed
+  const TaskResult result =
+      evaluate_task(choice, opened.recipe, *opened.model, data, directory, manifest["seconds"], options.stored_replies);
+  directory.write_manifest(manifest);
+  directory.write_metrics(opened.recipe, metrics.value("stages", json::array()));
+  if (options.write_report) options.write_report(run_directory);
+  return result.scores;
+}
+
+}  // namespace blip3u
