@@ -78,8 +78,11 @@ class Responder {
       }
     }
     Turn turn{.request = &request, .index = turns_.size(), .words = Generator({derive_seed(request.seed, "words")})};
-    turn.first_image = std::ssize(images_);
-    for (const Tensor& image : request.images) images_.push_back(image);
+    for (const Tensor& image : request.images) {
+      const auto [known, fresh] = places_.emplace(image.unsafeGetTensorImpl(), std::ssize(images_));
+      if (fresh) images_.push_back(image);
+      turn.images.push_back(known->second);
+    }
     turns_.push_back(std::move(turn));
   }
 
@@ -113,7 +116,7 @@ class Responder {
   /// Where a picture that a turn names lies among all that were seen.
   std::int64_t place_of(const Turn& turn, std::int64_t image) const {
     const auto brought = std::ssize(turn.request->images);
-    if (image < brought) return turn.first_image + image;
+    if (image < brought) return turn.images[static_cast<std::size_t>(image)];
     const auto made = made_places_.find({turn.index, image - brought});
     return made == made_places_.end() ? image : made->second;  // that which is about to be made is not read
   }
@@ -291,17 +294,13 @@ class Responder {
       for (Turn* turn : group.turns) finish(*turn, Reply::End::cancelled);
       return;
     }
-    auto* const keeps = dynamic_cast<Keeps*>(&pipeline_.denoiser());
-    if (keeps != nullptr && group.session) group.state = keeps->keep(*group.session, made);
-    const std::int64_t first = see(images.unbind());
     for (std::size_t i = 0; i < group.turns.size(); ++i) {
       Turn& turn = *group.turns[i];
-      made_places_[{turn.index, std::ssize(turn.reply.images)}] = first + static_cast<std::int64_t>(i);
       turn.reply.message.content.push_back(
           image_part(std::ssize(turn.request->images) + std::ssize(turn.reply.images)));
       turn.reply.images.push_back(images[static_cast<std::int64_t>(i)]);
     }
-    go_on(std::move(group));
+    go_on(std::move(group), made);
   }
 
   /// The pictures that each row reads, as the denoiser sees them.
@@ -334,7 +333,7 @@ class Responder {
   }
 
   /// Lets turns whose reply goes on read what they made, and ends the others.
-  void go_on(Group group) {
+  void go_on(Group group, const Visual& made) {
     std::vector<std::int64_t> going;
     for (std::size_t i = 0; i < group.turns.size(); ++i) {
       Turn& turn = *group.turns[i];
@@ -348,14 +347,18 @@ class Responder {
     }
     if (going.empty()) return;
     if (going.size() < group.turns.size()) group = part_of(group, going);
-    if (dynamic_cast<Keeps*>(&pipeline_.denoiser()) == nullptr) {
-      std::vector<std::vector<Span>> rows;
-      for (const Turn* turn : group.turns) {
-        const std::int64_t last = std::ssize(turn->request->images) + std::ssize(turn->reply.images) - 1;
-        rows.push_back({{{}, place_of(*turn, last), 0}});
-      }
-      group.state = read(*group.session, rows, group.state);
+    std::vector<Tensor> images;
+    for (const Turn* turn : group.turns) images.push_back(turn->reply.images.back());
+    const std::int64_t first = see(images);
+    std::vector<std::vector<Span>> rows;
+    for (const Turn* turn : group.turns) {
+      const std::int64_t place = first + std::ssize(rows);
+      made_places_[{turn->index, std::ssize(turn->reply.images) - 1}] = place;
+      rows.push_back({{{}, place, 0}});
     }
+    auto* const keeps = dynamic_cast<Keeps*>(&pipeline_.denoiser());
+    group.state =
+        keeps ? keeps->keep(*group.session, select_pictures(made, going)) : read(*group.session, rows, group.state);
     group.draws = false;
     groups_.push_back(std::move(group));
   }
@@ -366,7 +369,8 @@ class Responder {
   const std::vector<std::int64_t> stops_;
   std::deque<Turn> turns_;
   std::deque<Group> groups_;
-  std::vector<Tensor> images_;  // that the requests bring
+  std::vector<Tensor> images_;                  // that the requests bring, each once however many ask about it
+  std::map<const void*, std::int64_t> places_;  // of the pictures in images_, by tensor
   SeenPictures seen_;
   std::int64_t seen_count_ = 0;
   std::map<std::pair<std::size_t, std::int64_t>, std::int64_t> made_places_;  // of picture n of a reply, once seen

@@ -25,7 +25,7 @@ inline std::size_t whole_characters(const std::string& text) {
 struct Turn {
   const Request* request = nullptr;
   std::size_t index = 0;
-  std::int64_t first_image = 0;  // of its pictures among those of the batch
+  std::vector<std::int64_t> images;  // places of the request's pictures among those that the encoder saw
   Generator words;
   Reply reply{{Role::assistant, {}}, {}, Reply::End::stop};
   std::vector<std::int64_t> ids;  // of the text being written
