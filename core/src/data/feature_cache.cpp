@@ -40,7 +40,7 @@ std::int64_t tokens_of(const FeatureRow& row) { return row.x.defined() ? row.x.s
 
 }  // namespace
 
-FeatureCache::FeatureCache(std::filesystem::path folder, std::int64_t rows_per_chunk, ArrayCache::Warn warn)
+FeatureCache::FeatureCache(std::filesystem::path folder, std::int64_t rows_per_chunk, Warn warn)
     : folder_(std::move(folder)), rows_per_chunk_(rows_per_chunk), warn_(std::move(warn)) {
   if (!warn_) warn_ = say;
   create_folder(folder_);

@@ -14,7 +14,7 @@
 
 #include "blip3u/export.h"
 #include "blip3u/tensor.h"
-#include "io/array_cache.h"
+#include "io/array_file.h"
 
 namespace blip3u {
 
@@ -32,9 +32,11 @@ struct FeatureRow {
 /// opened it. One thread uses an object.
 class BLIP3U_API FeatureCache {
  public:
+  using Warn = std::function<void(const std::string& message)>;
+
   /// Opens the table, or begins one. A damaged index is reported (no `warn`: a line on standard error) and its rows
   /// count as absent.
-  explicit FeatureCache(std::filesystem::path folder, std::int64_t rows_per_chunk = 1024, ArrayCache::Warn warn = {});
+  explicit FeatureCache(std::filesystem::path folder, std::int64_t rows_per_chunk = 1024, Warn warn = {});
 
   std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
   bool holds(std::string_view id) const;
@@ -65,7 +67,7 @@ class BLIP3U_API FeatureCache {
 
   std::filesystem::path folder_;
   std::int64_t rows_per_chunk_;
-  ArrayCache::Warn warn_;
+  Warn warn_;
   std::unordered_map<std::uint64_t, Place> places_;
   mutable std::map<std::int64_t, Chunk> chunks_;
   mutable std::deque<std::int64_t> open_;  // the longest open first

@@ -7,7 +7,7 @@
 
 #include "blip3u/error.h"
 #include "blip3u/image.h"
-#include "io/array_cache.h"
+#include "io/array_file.h"
 #include "io/files.h"
 #include "io/hash.h"
 #include "report/plot.h"

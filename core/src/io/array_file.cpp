@@ -1,4 +1,4 @@
-#include "io/array_cache.h"
+#include "io/array_file.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -7,12 +7,12 @@
 
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "blip3u/error.h"
 #include "io/files.h"
 #include "io/hash.h"
-#include "io/say.h"
 
 namespace blip3u {
 
@@ -23,7 +23,6 @@ namespace {
 constexpr std::size_t user_block = 512;
 constexpr std::string_view marker = "blip3u array file, sha256 of what follows the first 512 bytes: ";
 constexpr std::size_t memory_step = 512;  // what the file is rounded up to
-constexpr const char* cache_dataset = "array";
 
 /// An identifier of HDF5 and the function that closes it.
 class Handle {
@@ -141,30 +140,6 @@ Handle open_checked(const std::filesystem::path& path, bool sound = false) {
 }
 
 }  // namespace
-
-ArrayCache::ArrayCache(std::filesystem::path folder, Warn warn) : folder_(std::move(folder)), warn_(std::move(warn)) {
-  if (!warn_) warn_ = say;
-}
-
-std::filesystem::path ArrayCache::file_of(const std::string& key) const { return folder_ / (key + ".h5"); }
-
-std::optional<Tensor> ArrayCache::load(const std::string& key) const {
-  const std::filesystem::path path = file_of(key);
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  try {
-    const Handle file = open_checked(path);
-    Tensor result = read_dataset(file, cache_dataset);
-    if (!result.defined()) throw Error(fmt::format("{}: holds no array that can be read", path.string()));
-    return result;
-  } catch (const Error& error) {
-    warn_(fmt::format("{}; it is computed anew", error.what()));
-    return std::nullopt;
-  }
-}
-
-void ArrayCache::save(const std::string& key, const Tensor& array) const {
-  write_arrays(file_of(key), {{cache_dataset, array}});
-}
 
 struct ArrayFile::State {
   Tensor sound(Tensor array, const std::string& name) const {

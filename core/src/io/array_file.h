@@ -2,9 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,24 +10,6 @@
 #include "blip3u/tensor.h"
 
 namespace blip3u {
-
-/// Results that are worth keeping, one file each, called by a hash of what made them. A file that is damaged is
-/// reported and counts as absent, so that its maker makes it again.
-class BLIP3U_API ArrayCache {
- public:
-  using Warn = std::function<void(const std::string& message)>;
-
-  explicit ArrayCache(std::filesystem::path folder, Warn warn = {});  ///< no warn: a line on standard error
-
-  std::optional<Tensor> load(const std::string& key) const;
-  void save(const std::string& key, const Tensor& array) const;  ///< float32 or int64
-
- private:
-  std::filesystem::path file_of(const std::string& key) const;
-
-  std::filesystem::path folder_;
-  Warn warn_;
-};
 
 /// A file of named arrays, float32, float64 or int64, each of which can be read whole or a few rows at a time. The HDF5
 /// library is not made for several threads: use one.
