@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/utf8.h"
+#include "model/pictures.h"
 
 namespace blip3u {
 
@@ -34,10 +35,7 @@ std::string problem_of(const Sample& sample) {
     if (!is_text(name) || !is_text(value)) return "a label is not UTF-8";
   }
   for (const Tensor& image : sample.images) {
-    if (!image.defined() || image.dim() != 3 || image.size(0) != 3 || image.numel() == 0 ||
-        image.scalar_type() != at::kByte || !image.device().is_cpu()) {
-      return "an image is not [3,H,W] uint8 on the CPU";
-    }
+    if (!is_picture(image)) return "an image is not [3,H,W] uint8 on the CPU";
   }
   for (const Message& message : sample.messages) {
     for (const Part& part : message.content) {

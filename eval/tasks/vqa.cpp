@@ -4,17 +4,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "blip3u/error.h"
 #include "blip3u/plugin.h"
 #include "blip3u/task.h"
 #include "components.h"
+#include "data/sound_samples.h"
 #include "eval/statistics.h"
 #include "samples.h"
 
@@ -40,17 +39,6 @@ std::string plain(std::string_view answer) {
   return result;
 }
 
-/// The next sample that is not corrupt; training passes over those too.
-std::optional<Sample> next_sound(Reader& reader) {
-  for (;;) {
-    try {
-      return reader.next();
-    } catch (const Error& error) {
-      if (error.fault() != Fault::runtime) throw;
-    }
-  }
-}
-
 /// Answers without looking: the answer that training questions of the same text most often have.
 class BlindMajority {
  public:
@@ -58,16 +46,12 @@ class BlindMajority {
     std::map<std::string, Counts> by_question;
     Counts all;
     for (const Dataset* dataset : data.datasets) {
-      const auto chapters = std::ssize(dataset->chapters(Split::train));
-      for (std::int64_t chapter = 0; chapter < chapters; ++chapter) {
-        const auto reader = dataset->open(Split::train, chapter);
-        while (const auto sample = next_sound(*reader)) {
-          if (const auto [question, answer] = asked_in(*sample); !answer.empty()) {
-            ++by_question[question][plain(answer)];
-            ++all[plain(answer)];
-          }
-        }
-      }
+      for_each_sound_sample(*dataset, Split::train, [&](const Sample& sample) {
+        const auto [question, answer] = asked_in(sample);
+        if (answer.empty()) return;
+        ++by_question[question][plain(answer)];
+        ++all[plain(answer)];
+      });
     }
     for (const auto& [question, counts] : by_question) answers_[question] = most_frequent(counts);
     fallback_ = most_frequent(all);

@@ -9,6 +9,7 @@
 #include "blip3u/error.h"
 #include "blip3u/image.h"
 #include "blip3u/random.h"
+#include "model/pictures.h"
 
 namespace blip3u {
 
@@ -109,11 +110,9 @@ std::vector<std::vector<Output>> weigh(Model& model, const std::vector<Item>& it
 Tensor first_pictures(const std::vector<Item>& items, const ItemBatch& batch, std::int64_t image_size) {
   std::vector<Tensor> images;
   for (const std::size_t place : batch) {
-    Tensor image = from_bytes(items[place].images.front());
-    if (image_size > 0) image = resize_image(image, image_size);
-    images.insert(images.end(), static_cast<std::size_t>(items[place].replies), image);
+    images.insert(images.end(), static_cast<std::size_t>(items[place].replies), items[place].images.front());
   }
-  return at::stack(images);
+  return image_size > 0 ? square_pictures(images, image_size, at::kCPU) : from_bytes(at::stack(images));
 }
 
 std::vector<std::vector<Output>> classify(Model& model, const std::vector<Item>& items, const ItemBatch& batch,

@@ -13,6 +13,7 @@
 #include "evaluating/ask.h"
 #include "evaluating/predictions.h"
 #include "io/interrupt.h"
+#include "model/pictures.h"
 #include "plugin_call.h"
 
 namespace blip3u {
@@ -20,11 +21,6 @@ namespace blip3u {
 namespace {
 
 using Ability = Model::Ability;
-
-bool is_picture(const Tensor& image) {
-  return image.defined() && image.dim() == 3 && image.size(0) == 3 && image.numel() > 0 &&
-         image.scalar_type() == at::kByte && image.device().is_cpu();
-}
 
 /// What is wrong with an item for a task that needs that ability; "" if nothing is.
 std::string problem_of(const Item& item, Ability ability) {

@@ -22,11 +22,6 @@ namespace {
 
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-std::string bytes_of(const Tensor& image) {
-  const Tensor plain = image.contiguous();
-  return {reinterpret_cast<const char*>(plain.const_data_ptr()), static_cast<std::size_t>(plain.nbytes())};
-}
-
 /// A hash of all that decides the replies to an item, apart from the model.
 std::string question_hash(const Item& item, std::uint64_t seed) {
   json messages = json::array();
@@ -47,7 +42,7 @@ std::string question_hash(const Item& item, std::uint64_t seed) {
   hash.update(dump(asked));
   for (const Tensor& image : item.images) {
     hash.update(fmt::format("{} x {}", image.size(1), image.size(2)));
-    hash.update(bytes_of(image));
+    hash.update(image);
   }
   return hash.hex().substr(0, 16);
 }

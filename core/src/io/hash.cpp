@@ -9,6 +9,8 @@
 #include <fstream>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
+
 #include "blip3u/error.h"
 
 namespace blip3u {
@@ -27,6 +29,11 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
 Sha256::~Sha256() = default;
 
 void Sha256::update(std::string_view bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
+
+void Sha256::update(const Tensor& values) {
+  const Tensor rows = values.contiguous();
+  update({static_cast<const char*>(rows.const_data_ptr()), rows.nbytes()});
+}
 
 std::string Sha256::hex() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

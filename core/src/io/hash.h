@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "blip3u/export.h"
+#include "blip3u/tensor.h"
 
 namespace blip3u {
 
@@ -19,7 +20,8 @@ class BLIP3U_API Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void update(std::string_view bytes);
-  std::string hex();  ///< 64 lower-case digits; ends the computation
+  void update(const Tensor& values);  ///< on the CPU, row by row
+  std::string hex();                  ///< 64 lower-case digits; ends the computation
 
  private:
   struct State;

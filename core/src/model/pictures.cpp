@@ -9,6 +9,11 @@
 
 namespace blip3u {
 
+bool is_picture(const Tensor& image) {
+  return image.defined() && image.dim() == 3 && image.size(0) == 3 && image.numel() > 0 &&
+         image.scalar_type() == at::kByte && image.device().is_cpu();
+}
+
 Tensor square_pictures(std::span<const Tensor> pictures, std::int64_t size, at::Device device) {
   const auto fits = [&](const Tensor& picture) { return picture.size(1) == size && picture.size(2) == size; };
   if (std::ranges::all_of(pictures, fits))

@@ -12,6 +12,9 @@
 
 namespace blip3u {
 
+/// Whether it is a picture as samples and items hold it: [3,H,W] uint8 on the CPU, with a pixel at least.
+BLIP3U_API bool is_picture(const Tensor& image);
+
 /// [B,3,S,S] float32 in [-1,1] on the device, of pictures [3,H,W] uint8 on the CPU: the central square of each.
 BLIP3U_API Tensor square_pictures(std::span<const Tensor> pictures, std::int64_t size, at::Device device);
 

@@ -179,6 +179,7 @@ class ConversationObjective final : public CommonObjective {
     std::vector<Loss> losses;
     Tensor state;
     const std::size_t count = rows.front().stretches.size();
+    const Visual all = count > 1 ? pipeline_.scaled(seen) : Visual{};  // as the denoiser sees them
     for (std::size_t k = 0; k < count; ++k) {
       std::vector<std::vector<Span>> stretch;
       for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -204,7 +205,6 @@ class ConversationObjective final : public CommonObjective {
       if (last) break;
       std::vector<std::int64_t> made;
       for (const Row& row : rows) made.push_back(row.stretches[k + 1].front().image);
-      const Visual all = pipeline_.scaled(seen);
       const std::vector<Visual> sources = source_pictures(all, shown);
       auto condition = pipeline_.denoiser().prepare({.context = *session, .sources = sources});
       if (auto* const nulls = dynamic_cast<Nulls*>(&pipeline_.denoiser())) {

@@ -14,10 +14,9 @@ namespace {
 constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
 
 std::string key_of(const Tensor& picture) {
-  const Tensor pixels = picture.contiguous();
-  const std::string_view bytes(static_cast<const char*>(pixels.const_data_ptr()),
-                               static_cast<std::size_t>(pixels.numel()));
-  return fmt::format("{}x{} {}", picture.size(1), picture.size(2), sha256_text(bytes));
+  Sha256 hash;
+  hash.update(picture);
+  return fmt::format("{}x{} {}", picture.size(1), picture.size(2), hash.hex());
 }
 
 std::int64_t bytes_of(const FeatureRow& row) {

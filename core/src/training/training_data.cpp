@@ -4,9 +4,8 @@
 #include <string_view>
 #include <utility>
 
-#include "blip3u/error.h"
+#include "data/sound_samples.h"
 #include "io/hash.h"
-#include "io/interrupt.h"
 #include "io/say.h"
 #include "pipeline/create.h"
 
@@ -63,21 +62,7 @@ TaskData TrainingData::for_tasks() const { return {datasets_, choice_.image_size
 std::vector<std::string> TrainingData::texts() const {
   std::vector<std::string> result;
   for (const Dataset* dataset : datasets_) {
-    const auto chapters = std::ssize(dataset->chapters(Split::train));
-    for (std::int64_t chapter = 0; chapter < chapters; ++chapter) {
-      const auto reader = dataset->open(Split::train, chapter);
-      for (;;) {
-        stop_if_interrupted();
-        try {
-          const std::optional<Sample> sample = reader->next();
-          if (!sample) break;
-          if (!problem_of(*sample).empty()) continue;
-          add_texts(*sample, result);
-        } catch (const Error& error) {
-          if (error.fault() != Fault::runtime) throw;
-        }
-      }
-    }
+    for_each_sound_sample(*dataset, Split::train, [&](const Sample& sample) { add_texts(sample, result); });
   }
   return result;
 }

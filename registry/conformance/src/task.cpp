@@ -8,6 +8,7 @@
 #include "blip3u/task.h"
 #include "evaluating/ask.h"
 #include "kinds.h"
+#include "model/pictures.h"
 #include "shapes.h"
 
 namespace blip3u::conformance {
@@ -70,8 +71,7 @@ void items_declared(const Subject& subject) {
     if (!ids.insert(item.id).second) fail("the id `{}` stands twice; make ids unique", item.id);
     if (item.replies < 1) fail("item `{}` asks for {} replies", item.id, item.replies);
     for (const Tensor& image : item.images) {
-      if (image.dim() == 3 && image.size(0) == 3 && image.scalar_type() == at::kByte && image.device().is_cpu())
-        continue;
+      if (is_picture(image)) continue;
       fail("a picture of item `{}` is not [3,H,W] uint8 on the CPU", item.id);
     }
   }
