@@ -164,4 +164,9 @@ Score clustered_share_score(std::string name, std::string protocol, const std::v
                          share_interval(items, static_cast<double>(values.size())), "korn-graubard over clusters");
 }
 
+Score as_reference(Score score) {
+  score.reference = true;
+  return score;
+}
+
 }  // namespace blip3u::eval

@@ -6,22 +6,17 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
-#include "blip3u/image.h"
 #include "blip3u/plugin.h"
 #include "blip3u/task.h"
 #include "components.h"
-#include "eval/statistics.h"
+#include "eval/pixels.h"
 #include "samples.h"
 
 namespace blip3u::eval {
 
 namespace {
-
-/// A picture is compared with so many others of its caption at most.
-constexpr std::size_t compared = 20;
 
 class Generation final : public Task {
  public:
@@ -54,6 +49,7 @@ class Generation final : public Task {
   }
 
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
+    const std::vector<double> apart = distances(outputs);
     std::vector<ItemRecord> records;
     for (const Output& output : outputs) {
       ItemRecord record{.id = fmt::format("{} #{}", item.id, records.size()),
@@ -62,31 +58,14 @@ class Generation final : public Task {
                         .expected = {},
                         .group = item.group};
       if (!output.images.empty()) record.images = {{output.images.front(), item.id, true}};
-      double sum = 0;
-      std::int64_t others = 0;
-      for (const Output& other : outputs.first(std::min(outputs.size(), compared))) {
-        if (&other == &output || other.images.empty() || output.images.empty()) continue;
-        sum += (from_bytes(other.images[0]) - from_bytes(output.images[0])).abs().mean().div(2).item<double>();
-        ++others;
-      }
-      if (others > 0) record.values["distance"] = record.score = sum / static_cast<double>(others);
+      if (records.size() < apart.size()) record.values["distance"] = record.score = apart[records.size()];
       records.push_back(std::move(record));
     }
     return records;
   }
 
   std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records, std::uint64_t) const override {
-    std::vector<double> distances;
-    std::vector<std::int64_t> prompts;
-    Clusters clusters;
-    for (const ItemRecord& record : records) {
-      const auto distance = record.values.find("distance");
-      if (distance == record.values.end()) continue;
-      distances.push_back(distance->second);
-      prompts.push_back(clusters.of(record.group));
-    }
-    if (distances.empty()) return {};
-    return {mean_score("generation/diversity", "pixel_distance@1", distances, prompts)};
+    return diversity_score("generation", records);
   }
 
  private:

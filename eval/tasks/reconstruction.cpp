@@ -3,13 +3,10 @@
 #include <string>
 #include <vector>
 
-#include <ATen/TensorOperators.h>
-
-#include "blip3u/image.h"
 #include "blip3u/plugin.h"
 #include "blip3u/task.h"
 #include "components.h"
-#include "eval/statistics.h"
+#include "eval/pixels.h"
 #include "samples.h"
 
 namespace blip3u::eval {
@@ -46,10 +43,7 @@ class Reconstruction final : public Task {
     std::vector<ItemRecord> records;
     for (const Output& output : outputs) {
       const Tensor& made = output.images.at(0);
-      Tensor real = from_bytes(item.images.at(0));
-      if (real.sizes() != made.sizes()) real = resize_image(real, made.size(1));
-      // Half, because pixels lie in [-1,1] and the error is given as a share of the full range.
-      const double error = (from_bytes(made) - real).abs().mean().div(2).item<double>();
+      const double error = absolute_error(made, item.images.at(0));
       ItemRecord record{.id = item.id,
                         .input = "the image",
                         .output = {},
@@ -66,16 +60,7 @@ class Reconstruction final : public Task {
   }
 
   std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records, std::uint64_t) const override {
-    std::vector<double> errors;
-    std::vector<std::int64_t> clusters;
-    for (const ItemRecord& record : records) {
-      errors.push_back(record.values.at("error"));
-      clusters.push_back(std::ssize(clusters));
-    }
-    Score error = mean_score("reconstruction/absolute_error", "mean_absolute_error@1", errors, clusters);
-    error.interval = "student";  // each image is its own cluster
-    error.higher_is_better = false;
-    return {error};
+    return {absolute_error_score("reconstruction", records)};
   }
 
  private:

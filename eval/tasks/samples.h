@@ -53,21 +53,4 @@ void for_each_test_picture(const TaskData& data, const Take& take) {
   });
 }
 
-/// Numbers the groups of records in the order of their appearance.
-class Clusters {
- public:
-  std::int64_t of(const std::string& group) {
-    return numbers_.emplace(group, static_cast<std::int64_t>(numbers_.size())).first->second;
-  }
-
- private:
-  std::map<std::string, std::int64_t> numbers_;
-};
-
-/// Marks a score as one that others are compared with.
-inline Score as_reference(Score score) {
-  score.reference = true;
-  return score;
-}
-
 }  // namespace blip3u::eval

@@ -4,40 +4,17 @@
 #include <optional>
 #include <random>
 
-#include <ATen/ops/pdist.h>
-#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
-#include "blip3u/image.h"
 #include "blip3u/random.h"
 #include "easy_vqa/judge.h"
 #include "easy_vqa/tasks.h"
+#include "eval/pixels.h"
 #include "eval/statistics.h"
 
 namespace blip3u::easy_vqa {
 
 namespace {
-
-/// Of many pictures of one prompt the first so many are compared with each other.
-constexpr std::size_t compared = 20;
-
-/// The mean distance (mean absolute difference as a share of the full range) of each picture to the others.
-std::vector<double> distances(const std::vector<Tensor>& pictures) {
-  const auto count = static_cast<std::int64_t>(pictures.size());
-  if (count < 2) return {};
-  const Tensor flat = from_bytes(at::stack(pictures)).flatten(1);
-  const Tensor pairs = at::pdist(flat, 1).div(2 * static_cast<double>(flat.size(1))).to(at::kDouble).contiguous();
-  const double* pair = pairs.const_data_ptr<double>();
-  std::vector<double> sums(pictures.size(), 0);
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    for (std::size_t j = i + 1; j < pictures.size(); ++j, ++pair) {
-      sums[i] += *pair;
-      sums[j] += *pair;
-    }
-  }
-  for (double& sum : sums) sum /= static_cast<double>(count - 1);
-  return sums;
-}
 
 class Generation final : public Task {
  public:
@@ -84,11 +61,7 @@ class Generation final : public Task {
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
     const ColouredShape expected = *parse_coloured_shape(item.expected);
     const bool held_out = item.labels.at("held_out") == "yes";
-    std::vector<Tensor> pictures;
-    for (const Output& output : outputs.first(std::min(outputs.size(), compared))) {
-      if (!output.images.empty()) pictures.push_back(output.images.front());
-    }
-    const std::vector<double> apart = distances(pictures);
+    const std::vector<double> apart = eval::distances(outputs);
     std::vector<ItemRecord> records;
     for (const Output& output : outputs) {
       const std::size_t number = records.size();
@@ -105,7 +78,7 @@ class Generation final : public Task {
           record.images = {{output.images.front(), item.expected + (held_out ? " *" : ""), record.score == 1}};
         }
       }
-      if (number < apart.size() && apart.size() == pictures.size()) record.values["distance"] = apart[number];
+      if (number < apart.size()) record.values["distance"] = apart[number];
       records.push_back(std::move(record));
     }
     return records;
@@ -122,7 +95,7 @@ class Generation final : public Task {
       if (!members.empty()) add_scores(members, held_out == std::string_view("yes"), seed, scores);
     }
     scores.push_back(scorer_reference("generation/scorer_on_real", data, protocol_));
-    add_diversity(records, scores);
+    for (Score& diversity : eval::diversity_score("generation", records)) scores.push_back(std::move(diversity));
     return scores;
   }
 
@@ -148,11 +121,11 @@ class Generation final : public Task {
                   std::vector<Score>& scores) const {
     const std::string name = held_out ? "generation/held_out" : "generation/seen";
     std::vector<std::string> shuffled;
-    std::map<std::string, std::int64_t> prompts;
+    eval::Clusters prompts;
     std::vector<std::int64_t> clusters;  // whole prompts fail together
     for (const ItemRecord* record : members) {
       shuffled.push_back(record->expected);
-      clusters.push_back(prompts.emplace(record->group, std::ssize(prompts)).first->second);
+      clusters.push_back(prompts.of(record->group));
     }
     std::mt19937_64 engine(derive_seed(seed, name));
     for (auto left = shuffled.size(); left > 1; --left) std::swap(shuffled[left - 1], shuffled[engine() % left]);
@@ -169,25 +142,9 @@ class Generation final : public Task {
     const auto group = tally.scores(name, protocol, clusters);
     scores.insert(scores.end(), group.begin(), group.end());
     for (const auto& [pair, part] : pairs) {
-      scores.push_back(as_reference(part.score(fmt::format("{}: {}", name, pair), protocol)));
+      scores.push_back(eval::as_reference(part.score(fmt::format("{}: {}", name, pair), protocol)));
     }
-    scores.push_back(as_reference(floor.score(name + "_shuffled", protocol)));
-  }
-
-  /// How different pictures of one prompt are. A deterministic objective such as regression has no diversity.
-  static void add_diversity(std::span<const ItemRecord> records, std::vector<Score>& scores) {
-    std::vector<double> values;
-    std::map<std::string, std::int64_t> prompts;
-    std::vector<std::int64_t> clusters;
-    for (const ItemRecord& record : records) {
-      const auto distance = record.values.find("distance");
-      if (distance == record.values.end()) continue;
-      values.push_back(distance->second);
-      clusters.push_back(prompts.emplace(record.group, std::ssize(prompts)).first->second);
-    }
-    if (!values.empty()) {
-      scores.push_back(eval::mean_score("generation/diversity", "pixel_distance@1", values, clusters));
-    }
+    scores.push_back(eval::as_reference(floor.score(name + "_shuffled", protocol)));
   }
 
   ShapeProtocol protocol_;

@@ -68,12 +68,7 @@ Score scorer_reference(const std::string& name, const TaskData& data, ShapeProto
     judge(truth.image, truth.shape, protocol, record);
     tally.add(record.values["colour"] == 1, record.values["shape"] == 1);
   }
-  return as_reference(tally.score(name, protocol_name(protocol)));
-}
-
-Score as_reference(Score score) {
-  score.reference = true;
-  return score;
+  return eval::as_reference(tally.score(name, protocol_name(protocol)));
 }
 
 }  // namespace blip3u::easy_vqa

@@ -43,7 +43,4 @@ std::vector<Truth> test_truths(const TaskData& data);
 /// How often the scorer itself is right on the real test pictures: a reference for every score it gives.
 Score scorer_reference(const std::string& name, const TaskData& data, ShapeProtocol protocol);
 
-/// Marks a score as one that others are compared with.
-Score as_reference(Score score);
-
 }  // namespace blip3u::easy_vqa

@@ -1,10 +1,7 @@
 // The ceiling of generation: what is left of real pictures after encoder and decoder.
-#include <ATen/TensorOperators.h>
-
-#include "blip3u/image.h"
 #include "easy_vqa/judge.h"
 #include "easy_vqa/tasks.h"
-#include "eval/statistics.h"
+#include "eval/pixels.h"
 
 namespace blip3u::easy_vqa {
 
@@ -42,12 +39,9 @@ class Reconstruction final : public Task {
     std::vector<ItemRecord> records;
     for (const Output& output : outputs) {
       const Tensor& made = output.images.at(0);
-      Tensor real = from_bytes(item.images.at(0));
-      if (real.sizes() != made.sizes()) real = resize_image(real, made.size(1));
       ItemRecord record{.id = item.id, .input = "the image", .output = {}, .expected = {}, .group = item.group};
       judge(made, *parse_coloured_shape(item.expected), protocol_, record);
-      // Half, because pixels lie in [-1,1] and the error is given as a share of the full range.
-      record.values["error"] = (from_bytes(made) - real).abs().mean().div(2).item<double>();
+      record.values["error"] = eval::absolute_error(made, item.images.at(0));
       if (item.shown) {
         record.images = {{item.images.at(0), "real " + item.id, true}, {made, "decoded " + item.id, record.score == 1}};
       }
@@ -59,19 +53,12 @@ class Reconstruction final : public Task {
   std::vector<Score> summarise(const TaskData& data, std::span<const ItemRecord> records,
                                std::uint64_t) const override {
     ShapeTally tally;
-    std::vector<double> errors;
-    std::vector<std::int64_t> clusters;
     for (const ItemRecord& record : records) {
       tally.add(record.values.at("colour") == 1, record.values.at("shape") == 1);
-      errors.push_back(record.values.at("error"));
-      clusters.push_back(std::ssize(clusters));
     }
     std::vector<Score> scores = tally.scores("reconstruction", protocol_name(protocol_));
     scores.push_back(scorer_reference("reconstruction/scorer_on_real", data, protocol_));
-    Score error = eval::mean_score("reconstruction/absolute_error", "mean_absolute_error@1", errors, clusters);
-    error.interval = "student";  // each image is its own cluster
-    error.higher_is_better = false;
-    scores.push_back(std::move(error));
+    scores.push_back(eval::absolute_error_score("reconstruction", records));
     return scores;
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,5 +42,19 @@ Score mean_score(std::string name, std::string protocol, const std::vector<doubl
 /// The same for values of 0 and 1, with clustered_share_interval.
 Score clustered_share_score(std::string name, std::string protocol, const std::vector<double>& values,
                             const std::vector<std::int64_t>& clusters);
+
+/// Marks a score as one that others are compared with.
+Score as_reference(Score score);
+
+/// Numbers the groups of records in the order of their appearance.
+class Clusters {
+ public:
+  std::int64_t of(const std::string& group) {
+    return numbers_.emplace(group, static_cast<std::int64_t>(numbers_.size())).first->second;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> numbers_;
+};
 
 }  // namespace blip3u::eval
