@@ -19,21 +19,17 @@
 #include "io/files.h"
 #include "io/hash.h"
 #include "io/support.h"
+#include "tiny_parts.h"
 
 namespace blip3u::testing {
 
-inline constexpr const char* recipe = R"(name: tiny
+inline const std::string recipe = R"(name: tiny
 seed: 3
 device: cpu
 data: {plugin: image_folder, path: pictures, image_size: 32}
 tokenizer: words
-pipeline:
-  encoder: {plugin: clip, grid: 2, width: 16, layers: 1, heads: 2, feature_width: 8, embedding_width: 8,
-            pooling_width: 8, text_width: 8, text_heads: 2, reconstruction_width: 16, reconstruction_heads: 2}
-  backbone: {plugin: gpt, width: 16, layers: 1, heads: 2, kv_heads: 1, hidden: 16}
-  denoiser: {plugin: dit, width: 16, layers: 1, heads: 2, queries: 2}
-  sampler: {plugin: flow_matching, steps: 3}
-  decoder: {plugin: unclip, width: 16, layers: 1, heads: 2, steps: 2}
+pipeline:)" + std::string(tiny_parts) +
+                                  R"(  sampler: {plugin: flow_matching, steps: 3}
 training:
   - {name: encoder, objective: encoder, train: [encoder], steps: 6, batch: 4, checkpoint_every: 2}
   - {name: decoder, objective: decoder, train: [decoder], steps: 6, batch: 4, checkpoint_every: 2}

@@ -14,23 +14,19 @@
 #include "plugins_language/support.h"
 #include "recipe/recipe.h"
 #include "temporary_folder.h"
+#include "tiny_parts.h"
 
 namespace blip3u::testing {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* recipe_text = R"(name: tiny
+const std::string recipe_text = R"(name: tiny
 data: {plugin: image_folder, path: pictures, image_size: 32}
 tokenizer: words
-pipeline:
-  encoder: {plugin: clip, grid: 2, width: 16, layers: 1, heads: 2, feature_width: 8, embedding_width: 8,
-            pooling_width: 8, text_width: 8, text_heads: 2, reconstruction_width: 16, reconstruction_heads: 2}
-  backbone: {plugin: gpt, width: 16, layers: 1, heads: 2, kv_heads: 1, hidden: 16}
-  denoiser: {plugin: dit, width: 16, layers: 1, heads: 2, queries: 2}
-  sampler: {plugin: flow_matching, steps: 4}
+pipeline:)" + std::string(tiny_parts) +
+                                R"(  sampler: {plugin: flow_matching, steps: 4}
   guidance: {plugin: cfg, scale: 2}
-  decoder: {plugin: unclip, width: 16, layers: 1, heads: 2, steps: 2}
 training:
   - {name: all, objective: conversation, train: [backbone, denoiser], steps: 1}
   - {name: encoder, objective: encoder, train: [encoder], steps: 1}
