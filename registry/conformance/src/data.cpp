@@ -26,6 +26,8 @@ const char* name_of(Split split) { return split == Split::train ? "training" : "
 struct Read {
   std::optional<Sample> sample;
   bool corrupt = false;
+
+  bool ended() const { return !sample && !corrupt; }
 };
 Read read(Reader& reader) {
   Read result;
@@ -52,14 +54,17 @@ bool equal(const Sample& a, const Sample& b) {
          std::ranges::equal(a.images, b.images, [](const Tensor& x, const Tensor& y) { return x.equal(y); });
 }
 
-/// The first samples of a chapter; a corrupt one has no messages.
+/// One that was read; a corrupt one has no messages.
+Sample sample_of(Read&& read) { return read.sample ? std::move(*read.sample) : Sample{}; }
+
+/// The first samples of a chapter.
 std::vector<Sample> samples_of(const Dataset& dataset, Split split, std::int64_t chapter, std::int64_t most) {
   const auto reader = dataset.open(split, chapter);
   std::vector<Sample> samples;
   while (std::ssize(samples) < most) {
     Read next = read(*reader);
-    if (!next.sample && !next.corrupt) break;
-    samples.push_back(next.sample ? std::move(*next.sample) : Sample{});
+    if (next.ended()) break;
+    samples.push_back(sample_of(std::move(next)));
   }
   return samples;
 }
@@ -104,6 +109,26 @@ void samples_declared(const Subject& subject) {
   if (std::set<std::string>(known.begin(), known.end()).size() != known.size()) fail("a class stands twice");
 }
 
+/// Reads a chapter, to its end if that is near, and one further.
+void read_on(const Dataset& dataset, Split split, std::int64_t index, const Chapter& chapter) {
+  const auto reader = dataset.open(split, index);
+  Sample before;
+  std::vector<Tensor> pictures;  // copies of what it was read with
+  for (std::int64_t place = 0; place <= most_samples; ++place) {
+    Read next = read(*reader);
+    if (!std::ranges::equal(before.images, pictures, [](const Tensor& x, const Tensor& y) { return x.equal(y); })) {
+      fail("the pictures of `{}` change when its reader reads on; give each sample memory of its own", before.id);
+    }
+    if (next.ended()) {
+      if (read(*reader).ended()) return;
+      fail("a reader of chapter `{}` that was read to its end goes on when it is asked again", chapter.name);
+    }
+    before = sample_of(std::move(next));
+    pictures.clear();
+    for (const Tensor& picture : before.images) pictures.push_back(picture.clone());
+  }
+}
+
 void readers(const Subject& subject) {
   const auto dataset = subject.make<Dataset>();
   for_some_chapters(*dataset, [&](Split split, std::int64_t index, const Chapter& chapter) {
@@ -113,15 +138,17 @@ void readers(const Subject& subject) {
       if (skipped < 0 || skipped >= count) continue;
       const auto reader = dataset->open(split, index);
       reader->skip(skipped);
-      const Read next = read(*reader);
-      if (next.corrupt || (next.sample && equal(*next.sample, samples[static_cast<std::size_t>(skipped)]))) continue;
-      fail("after skip({}) a reader of chapter `{}` does not stand at sample {}", skipped, chapter.name, skipped);
+      Read next = read(*reader);
+      const bool ended = next.ended();
+      if (!ended && equal(sample_of(std::move(next)), samples[static_cast<std::size_t>(skipped)])) continue;
+      fail("after skip({}) a reader of chapter `{}` does not give sample {}", skipped, chapter.name, skipped);
     }
-    const auto ended = dataset->open(split, index);
-    ended->skip(std::numeric_limits<std::int32_t>::max());
+    const auto skipping = dataset->open(split, index);
+    skipping->skip(std::numeric_limits<std::int32_t>::max());
     for (int time = 0; time < 2; ++time) {
-      if (read(*ended).sample) fail("a reader that skipped everything gives a sample");
+      if (!read(*skipping).ended()) fail("a reader that skipped everything is not at its end");
     }
+    read_on(*dataset, split, index, chapter);
     // Several threads may read one data set, each with a reader of its own.
     std::atomic<bool> alike = true;
     std::vector<std::thread> threads;
