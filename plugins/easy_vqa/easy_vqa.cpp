@@ -153,6 +153,7 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Indexed, public bli
     const auto file = static_cast<std::int64_t>(picture);
     Tensor image = file < images.size() ? images.bytes(file) : images.bytes(file - images.size()).flip({2});
     Sample sample = blip3u::layers::conversation(described, number, std::move(image));
+    if (split == Split::train) sample.id = "train " + sample.id;  // both splits count their pictures from 0
     if (const auto pair = easy_vqa::pair_of_caption(described.caption)) {
       sample.labels.emplace_back("class", described.caption);
       sample.labels.emplace_back("held_out", held_out_[*pair] ? "yes" : "no");

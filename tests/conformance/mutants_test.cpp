@@ -153,6 +153,7 @@ const std::vector<Mutant> mutants = {
 
     {"dataset mutant_datasets/wanders", "repeatable", {"readers", "index"}},
     {"dataset mutant_datasets/same_ids", "declared_output"},
+    {"dataset mutant_datasets/shared_ids", "declared_output"},
     // It looks at the shape too, lest it compare nothing.
     {"dataset mutant_datasets/grey_pictures", "declared_output", {"repeatable"}},
     {"dataset mutant_datasets/other_fingerprint", "repeatable"},

@@ -81,7 +81,9 @@ TEST_F(EasyVqaFolder, GivesConversations) {
   }
   // The blue circle is asked about and never made; the last one's shape is not known.
   EXPECT_THAT(Texts(ids.begin(), ids.begin() + 6),
-              testing::ElementsAre("0#caption", "0#0", "0#1", "1#0", "2#0", "0 mirrored#caption"));
+              testing::ElementsAre("train 0#caption", "train 0#0", "train 0#1", "train 1#0", "train 2#0",
+                                   "train 0 mirrored#caption"));
+  EXPECT_EQ(source.sample(Split::test, 0).id, "0#caption");
   const Sample made = source.sample(Split::train, 0), asked = source.sample(Split::train, 3);
   EXPECT_EQ(made.messages.at(0).content.at(0).text, "a red triangle");
   EXPECT_EQ(made.messages.at(1).content.at(0).weight, 1);
@@ -99,19 +101,19 @@ TEST_F(EasyVqaFolder, GivesConversations) {
 TEST_F(EasyVqaFolder, HoldsQuestionsAndRecoveredCaptions) {
   const auto dataset = open();
   const auto train = samples(*dataset), test = samples(*dataset, Split::test);
-  EXPECT_EQ(train.at("0#0").captions.at(0), "a red triangle");
-  EXPECT_EQ(train.at("1#0").captions.at(0), "a blue circle");
-  EXPECT_TRUE(train.at("2#0").captions.empty());
+  EXPECT_EQ(train.at("train 0#0").captions.at(0), "a red triangle");
+  EXPECT_EQ(train.at("train 1#0").captions.at(0), "a blue circle");
+  EXPECT_TRUE(train.at("train 2#0").captions.empty());
   EXPECT_EQ(test.at("0#0").captions.at(0), "a gray rectangle");
-  EXPECT_EQ(train.at("0#1").messages.at(1).content.at(0).text, "triangle");
+  EXPECT_EQ(train.at("train 0#1").messages.at(1).content.at(0).text, "triangle");
 }
 
 TEST_F(EasyVqaFolder, KeepsHeldOutAndUnknownPairsFromGeneration) {
   const auto train = samples(*open({{"held_out", Texts{"red triangle"}}}));
-  EXPECT_FALSE(train.contains("0#caption"));  // held out
-  EXPECT_TRUE(train.contains("1#caption"));
-  EXPECT_FALSE(train.contains("2#caption"));  // might be a red triangle
-  EXPECT_TRUE(samples(*open({{"held_out", Texts{}}})).contains("0#caption"));
+  EXPECT_FALSE(train.contains("train 0#caption"));  // held out
+  EXPECT_TRUE(train.contains("train 1#caption"));
+  EXPECT_FALSE(train.contains("train 2#caption"));  // might be a red triangle
+  EXPECT_TRUE(samples(*open({{"held_out", Texts{}}})).contains("train 0#caption"));
 }
 
 TEST_F(EasyVqaFolder, NamesAllPairsAsClasses) {
@@ -121,11 +123,11 @@ TEST_F(EasyVqaFolder, NamesAllPairsAsClasses) {
 }
 
 TEST_F(EasyVqaFolder, GivesImagesAtTheSizeOfTheRecipe) {
-  const Tensor image = samples(*open()).at("2#0").images.at(0);
+  const Tensor image = samples(*open()).at("train 2#0").images.at(0);
   EXPECT_EQ(image.sizes(), (std::vector<std::int64_t>{3, 64, 64}));
   EXPECT_NEAR(from_bytes(image).mean().item<double>(), 0.5, 1.0 / 255);
   image_size_ = 32;
-  const Tensor small = samples(*open()).at("0#0").images.at(0);
+  const Tensor small = samples(*open()).at("train 0#0").images.at(0);
   EXPECT_EQ(small.sizes(), (std::vector<std::int64_t>{3, 32, 32}));
   EXPECT_NEAR(from_bytes(small).mean().item<double>(), -0.5, 1.0 / 255);
 }
@@ -137,12 +139,12 @@ TEST_F(EasyVqaFolder, TrainsOnMirrorImagesWhereAsked) {
   const auto train = samples(*dataset);
   EXPECT_EQ(train.size(), 10U);
   EXPECT_EQ(samples(*dataset, Split::test).size(), 2U);
-  const Tensor mirrored = train.at("0 mirrored#0").images.at(0);
+  const Tensor mirrored = train.at("train 0 mirrored#0").images.at(0);
   EXPECT_GT(mirrored[0][0][0].item<int>(), 240);
-  EXPECT_TRUE(mirrored.equal(train.at("0#0").images.at(0).flip({2})));
-  EXPECT_EQ(train.at("0 mirrored#0").captions.at(0), "a red triangle");
-  EXPECT_FALSE(train.contains("0 mirrored#caption"));  // held out, like the picture itself
-  EXPECT_TRUE(train.contains("1 mirrored#caption"));
+  EXPECT_TRUE(mirrored.equal(train.at("train 0#0").images.at(0).flip({2})));
+  EXPECT_EQ(train.at("train 0 mirrored#0").captions.at(0), "a red triangle");
+  EXPECT_FALSE(train.contains("train 0 mirrored#caption"));  // held out, like the picture itself
+  EXPECT_TRUE(train.contains("train 1 mirrored#caption"));
 }
 
 TEST_F(EasyVqaFolder, FingerprintFollowsWhatDecidesTheContent) {

@@ -71,6 +71,16 @@ class SameIds : public Fades {
   }
 };
 
+/// Its test samples are called like those for training.
+class SharedIds : public Fades {
+  using Fades::Fades;
+  Sample sample(Split split, std::int64_t index) const override {
+    Sample sample = Fades::sample(split, index);
+    sample.id = fmt::format("fade {}", index);
+    return sample;
+  }
+};
+
 class GreyPictures : public Fades {
   using Fades::Fades;
   Sample sample(Split split, std::int64_t index) const override {
@@ -212,6 +222,7 @@ constexpr ComponentDescriptor components[] = {
     dataset<Fades>("sound", "Nothing is wrong with it."),
     dataset<Wanders>("wanders", "Its pictures differ from call to call."),
     dataset<SameIds>("same_ids", "Two of its examples have one id."),
+    dataset<SharedIds>("shared_ids", "Its splits have ids in common."),
     dataset<GreyPictures>("grey_pictures", "Its pictures have one channel."),
     dataset<OtherFingerprint>("other_fingerprint", "Its fingerprint counts how often it was asked."),
     dataset<LeaksHeldOut>("leaks_held_out", "Trains generation on what its prompts hold out."),

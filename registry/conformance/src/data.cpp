@@ -3,8 +3,10 @@
 #include <atomic>
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <thread>
 
 #include <ATen/ATen.h>
@@ -81,8 +83,9 @@ void for_some_chapters(const Dataset& dataset, const std::function<void(Split, s
 void samples_declared(const Subject& subject) {
   const auto dataset = subject.make<Dataset>();
   if (dataset->chapters(Split::train).empty()) fail("it has no chapter to train on");
+  std::map<std::string, Split> ids;
   for (const Split split : splits) {
-    std::set<std::string> names, ids;
+    std::set<std::string> names;
     for (const Chapter& chapter : dataset->chapters(split)) {
       if (!names.insert(chapter.name).second) fail("two {} chapters are called `{}`", name_of(split), chapter.name);
     }
@@ -94,7 +97,10 @@ void samples_declared(const Subject& subject) {
         if (const std::string problem = problem_of(sample); !problem.empty()) {
           fail("the sample `{}` is not as content.h says: {}", sample.id, problem);
         }
-        if (!ids.insert(sample.id).second) fail("the id `{}` stands twice in one split; make ids unique", sample.id);
+        const auto [earlier, fresh] = ids.emplace(sample.id, split);
+        if (fresh) continue;
+        fail("the id `{}` stands twice, in {}; make ids unique within the data set", sample.id,
+             earlier->second == split ? "one split" : "both splits");
       }
       const auto read = std::ssize(samples);
       const bool whole = read < most_samples;

@@ -40,11 +40,12 @@ Shapes::Shapes() {
   }
 }
 
-Sample Shapes::sample(Split, std::int64_t index) const {
+Sample Shapes::sample(Split split, std::int64_t index) const {
   const std::int64_t picture = index / 4, question = index % 4 - 1;
   const Described& described = described_[static_cast<std::size_t>(picture)];
   Sample sample;
-  sample.id = fmt::format("{}#{}", picture, question < 0 ? "caption" : std::to_string(question));
+  sample.id = fmt::format("{}{}#{}", split == Split::train ? "train " : "", picture,
+                          question < 0 ? "caption" : std::to_string(question));
   sample.images = {to_bytes(images_[static_cast<std::size_t>(picture)])};
   sample.captions = {described.caption};
   sample.labels = {
