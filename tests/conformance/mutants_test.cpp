@@ -157,6 +157,8 @@ const std::vector<Mutant> mutants = {
     // It looks at the shape too, lest it compare nothing.
     {"dataset mutant_datasets/grey_pictures", "declared_output", {"repeatable"}},
     {"dataset mutant_datasets/other_fingerprint", "repeatable"},
+    {"dataset mutant_datasets/deaf_fingerprint", "fingerprint"},
+    {"dataset mutant_datasets/renames_chapters", "repeatable"},
     {"dataset mutant_datasets/leaks_held_out", "held_out"},
     {"dataset mutant_datasets/miscounts_chapter", "declared_output"},
     {"dataset mutant_datasets/skips_too_far", "readers"},

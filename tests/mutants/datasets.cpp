@@ -98,6 +98,30 @@ class OtherFingerprint : public Fades {
   }
 };
 
+/// Its fingerprint does not tell what a parameter changes.
+class DeafFingerprint : public Fades {
+ public:
+  DeafFingerprint(const Parameters& parameters, const BuildContext& context)
+      : Fades(parameters, context), darker_(parameters.integer("darker")) {}
+  Sample sample(Split split, std::int64_t index) const override {
+    Sample sample = Fades::sample(split, index);
+    sample.images[0] = sample.images[0].bitwise_right_shift(darker_);
+    return sample;
+  }
+
+ private:
+  std::int64_t darker_;
+};
+constexpr ParameterSpec darkness[] = {integer("darker", 0, 0, 7, "times that the pictures are halved in brightness")};
+
+class RenamesChapters : public Fades {
+  using Fades::Fades;
+  std::vector<Chapter> chapters(Split split) const override {
+    return {{fmt::format("fades {}", calls_++), samples(split)}};
+  }
+  mutable std::atomic<std::int64_t> calls_ = 0;
+};
+
 /// Says which class is held out, and trains on it.
 class LeaksHeldOut : public Fades {
   using Fades::Fades;
@@ -225,6 +249,12 @@ constexpr ComponentDescriptor components[] = {
     dataset<SharedIds>("shared_ids", "Its splits have ids in common."),
     dataset<GreyPictures>("grey_pictures", "Its pictures have one channel."),
     dataset<OtherFingerprint>("other_fingerprint", "Its fingerprint counts how often it was asked."),
+    {.kind = Kind::dataset,
+     .name = "deaf_fingerprint",
+     .summary = "Its fingerprint does not tell what a parameter changes.",
+     .parameters = darkness,
+     .create = create<DeafFingerprint>},
+    dataset<RenamesChapters>("renames_chapters", "Its chapters have another name at each call."),
     dataset<LeaksHeldOut>("leaks_held_out", "Trains generation on what its prompts hold out."),
     dataset<MiscountsChapter>("miscounts_chapter", "Says that its chapter has one sample more."),
     dataset<SkipsTooFar>("skips_too_far", "Its reader skips one sample too many."),

@@ -4,10 +4,14 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -203,11 +207,100 @@ void repeatable(const Subject& subject) {
   };
   require(first->fingerprint() == second->fingerprint(), "fingerprints");
   if (first->fingerprint().empty()) fail("its fingerprint is empty; hash all that decides what it returns");
+  const auto same_chapter = [](const Chapter& a, const Chapter& b) {
+    return a.name == b.name && a.samples == b.samples;
+  };
+  for (const Split split : splits) {
+    const auto chapters = first->chapters(split);
+    require(std::ranges::equal(chapters, first->chapters(split), same_chapter), "chapters");
+    require(std::ranges::equal(chapters, second->chapters(split), same_chapter), "chapters");
+  }
   for_some_chapters(*first, [&](Split split, std::int64_t index, const Chapter&) {
     const auto samples = samples_of(*first, split, index, 64);
     require(std::ranges::equal(samples, samples_of(*first, split, index, 64), equal), "samples");
     require(std::ranges::equal(samples, samples_of(*second, split, index, 64), equal), "samples");
   });
+}
+
+/// Samples of a split by their ids, and whether there are no others.
+struct Contents {
+  std::map<std::string, Sample> samples;
+  bool whole = true;
+};
+
+Contents contents_of(const Dataset& dataset, Split split) {
+  constexpr std::int64_t most = 256;
+  Contents contents;
+  std::int64_t read = 0;
+  const auto chapters = std::ssize(dataset.chapters(split));
+  for (std::int64_t chapter = 0; chapter < chapters && read < most; ++chapter) {
+    for (Sample& sample : samples_of(dataset, split, chapter, most - read)) {
+      ++read;
+      if (!sample.messages.empty()) contents.samples.emplace(sample.id, std::move(sample));
+    }
+  }
+  contents.whole = read < most;
+  return contents;
+}
+
+/// Whether two hold other samples for certain, their order aside.
+bool differ(const Contents& a, const Contents& b) {
+  const auto holds_other = [](const Contents& one, const Contents& other) {
+    return std::ranges::any_of(one.samples, [&](const auto& entry) {
+      const auto found = other.samples.find(entry.first);
+      return found == other.samples.end() ? other.whole : !equal(found->second, entry.second);
+    });
+  };
+  return holds_other(a, b) || holds_other(b, a);
+}
+
+/// Values that are not the given one. The kit knows none of paths and of free texts.
+std::vector<ParameterValue> other_values(const ParameterSpec& spec, const ParameterValue& given) {
+  std::vector<ParameterValue> values = edges(spec);
+  const auto shorter = [&]<class List>(List list) {
+    if (list.empty()) return;
+    list.pop_back();
+    values.emplace_back(std::move(list));
+  };
+  if (const auto* const whole = std::get_if<std::int64_t>(&given)) {
+    values.emplace_back(*whole + 1);
+    values.emplace_back(*whole - 1);
+  } else if (const auto* const number = std::get_if<double>(&given)) {
+    values.emplace_back(*number / 2);
+  } else if (const auto* const texts = std::get_if<std::vector<std::string>>(&given)) {
+    shorter(*texts);
+  } else if (const auto* const numbers = std::get_if<std::vector<double>>(&given)) {
+    shorter(*numbers);
+  }
+  std::erase(values, given);
+  return values;
+}
+
+/// Under another value of a parameter that gives other samples, the fingerprint must be another too.
+void fingerprint_follows(const Subject& subject) {
+  const auto dataset = subject.make<Dataset>();
+  bool any = false;
+  for (const ParameterSpec& spec : subject.component().parameters) {
+    if (downloads(spec)) continue;
+    for (const ParameterValue& value : other_values(spec, subject.parameters().values().at(spec.name))) {
+      const Overrides overrides = {{spec.name, value}};
+      if (!subject.accepts(overrides)) continue;
+      std::unique_ptr<Dataset> other;
+      try {
+        other = subject.make<Dataset>({.overrides = overrides});
+      } catch (const Error&) {
+        continue;  // its files have nothing for this value
+      }
+      any = true;
+      if (other->fingerprint() != dataset->fingerprint()) continue;
+      for (const Split split : splits) {
+        if (!differ(contents_of(*dataset, split), contents_of(*other, split))) continue;
+        fail("with another `{}` it gives other samples under the same fingerprint; hash all that decides them",
+             spec.name);
+      }
+    }
+  }
+  if (!any) skip("it has no parameter of which the kit knows another value");
 }
 
 /// A class that is held out (label held_out=yes) may be asked about in training, and not made.
@@ -231,6 +324,7 @@ void held_out(const Subject& subject) {
 void check_dataset(Recorder& recorder, const Subject& subject) {
   recorder.run("declared_output", [&] { samples_declared(subject); });
   recorder.run("repeatable", [&] { repeatable(subject); });
+  recorder.run("fingerprint", [&] { fingerprint_follows(subject); });
   recorder.run("readers", [&] { readers(subject); });
   recorder.run("index", [&] { indexed(subject); });
   recorder.run("held_out", [&] { held_out(subject); });

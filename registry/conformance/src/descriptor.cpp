@@ -1,6 +1,5 @@
 // What every component must do before anything is asked of it: describe itself, check its parameters, come and go.
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -81,33 +80,6 @@ void defaults(const Subject& subject) {
   for (const Wiring::Problem& problem : subject.checked(subject.parameters(), alone).problems) {
     check_problem(subject, problem);
   }
-}
-
-/// The ends of the declared range, as far as a component is small there.
-std::vector<ParameterValue> edges(const ParameterSpec& spec) {
-  constexpr double largest = 32;
-  std::vector<ParameterValue> values;
-  switch (spec.type) {
-    case ParameterType::boolean: return {true, false};
-    case ParameterType::text:
-      for (const char* choice : spec.choices) values.emplace_back(std::string(choice));
-      return values;
-    case ParameterType::texts:
-    case ParameterType::numbers:
-    case ParameterType::path: return {};
-    case ParameterType::integer:
-    case ParameterType::number:
-      for (const double end : {spec.minimum, spec.maximum}) {
-        if (!(std::abs(end) <= largest)) continue;
-        if (spec.type == ParameterType::integer) {
-          values.emplace_back(static_cast<std::int64_t>(end));
-        } else {
-          values.emplace_back(end);
-        }
-      }
-      return values;
-  }
-  return values;
 }
 
 /// The host refuses what the declaration excludes. What the declaration lets pass, `check` must judge.

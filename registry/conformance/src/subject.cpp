@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 
 #include <ATen/ATen.h>
@@ -136,6 +137,32 @@ bool provides(const Subject& subject, std::string_view capability) {
 
 bool downloads(const ParameterSpec& spec) {
   return spec.type == ParameterType::boolean && std::string_view(spec.name) == "fetch";
+}
+
+std::vector<ParameterValue> edges(const ParameterSpec& spec) {
+  constexpr double largest = 32;
+  std::vector<ParameterValue> values;
+  switch (spec.type) {
+    case ParameterType::boolean: return {true, false};
+    case ParameterType::text:
+      for (const char* choice : spec.choices) values.emplace_back(std::string(choice));
+      return values;
+    case ParameterType::texts:
+    case ParameterType::numbers:
+    case ParameterType::path: return {};
+    case ParameterType::integer:
+    case ParameterType::number:
+      for (const double end : {spec.minimum, spec.maximum}) {
+        if (!(std::abs(end) <= largest)) continue;
+        if (spec.type == ParameterType::integer) {
+          values.emplace_back(static_cast<std::int64_t>(end));
+        } else {
+          values.emplace_back(end);
+        }
+      }
+      return values;
+  }
+  return values;
 }
 
 void disturb(const Component& component, std::uint64_t seed) {

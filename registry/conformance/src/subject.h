@@ -45,6 +45,9 @@ bool provides(const Subject& subject, std::string_view capability);
 /// --set says otherwise.
 bool downloads(const ParameterSpec& spec);
 
+/// The ends of a parameter's declared range, as far as a component is small there.
+std::vector<ParameterValue> edges(const ParameterSpec& spec);
+
 /// Changes every weight a little, so that what starts at zero takes part.
 void disturb(const Component& component, std::uint64_t seed);
 
