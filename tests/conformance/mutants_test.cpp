@@ -177,6 +177,13 @@ const std::vector<Mutant> mutants = {
     {"task mutant_tasks/never_full", "perfect_is_best", {"intervals"}},
     {"task mutant_tasks/repeats_item", "items"},
     {"task mutant_tasks/remembers_scores", "pure_scores", {"perfect_is_best"}},
+    {"task mutant_tasks/tires", "pure_scores", {"perfect_is_best", "shuffled_is_worse"}},
+    {"task mutant_tasks/moves_record", "pure_scores"},
+    {"task mutant_tasks/scores_by_nan", "pure_scores"},
+    {"task mutant_tasks/remembers_sums", "pure_scores"},
+    {"task mutant_tasks/counts_few", "intervals"},
+    {"task mutant_tasks/no_width", "intervals"},
+    {"task mutant_tasks/nan_when_wrong", "intervals", {"perfect_is_best", "shuffled_is_worse"}},
     {"task mutant_tasks/interval_beside", "intervals"},
     {"task mutant_tasks/needs_little", "perfect_is_best", {"shuffled_is_worse"}},
     // A score that never changes is no better for the perfect.

@@ -1,5 +1,6 @@
 // Tasks that are wrong in one way each, and a `sound` one, from which they differ.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -106,6 +107,77 @@ class RemembersScores : public Answers {
   }
 };
 
+/// Scores everything as wrong once it has scored a hundred replies.
+class Tires : public Answers {
+  using Answers::Answers;
+  bool matches(const std::string& answer, const std::string& expected) const override {
+    return ++scored_ <= 100 && Answers::matches(answer, expected);
+  }
+  mutable std::atomic<int> scored_ = 0;
+};
+
+/// Gives the record of one item to another.
+class MovesRecord : public Answers {
+  using Answers::Answers;
+  std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
+    auto records = Answers::score(item, outputs);
+    if (item.id == "0#0") records.push_back(records.back());
+    if (item.id == "0#1") records.pop_back();
+    return records;
+  }
+};
+
+/// Scores a wrong reply by no number.
+class ScoresByNan : public Answers {
+  using Answers::Answers;
+  std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
+    auto records = Answers::score(item, outputs);
+    for (ItemRecord& record : records) {
+      if (record.score == 0) record.score = std::nan("");
+    }
+    return records;
+  }
+};
+
+/// Every third of its summaries is of nothing right.
+class RemembersSums : public Answers {
+  using Answers::Answers;
+  Score share(std::int64_t right, std::int64_t count) const override {
+    return Answers::share(++summed_ % 3 == 0 ? 0 : right, count);
+  }
+  mutable std::atomic<int> summed_ = 0;
+};
+
+/// Says that it is of one item less.
+class CountsFew : public Answers {
+  using Answers::Answers;
+  Score share(std::int64_t right, std::int64_t count) const override {
+    Score score = Answers::share(right, count);
+    --score.count;
+    return score;
+  }
+};
+
+/// Takes its value for certain.
+class NoWidth : public Answers {
+  using Answers::Answers;
+  Score share(std::int64_t right, std::int64_t count) const override {
+    Score score = Answers::share(right, count);
+    score.low = score.high = score.value;
+    return score;
+  }
+};
+
+/// Its value is no number unless everything is right.
+class NanWhenWrong : public Answers {
+  using Answers::Answers;
+  Score share(std::int64_t right, std::int64_t count) const override {
+    Score score = Answers::share(right, count);
+    if (right < count) score.value = std::nan("");
+    return score;
+  }
+};
+
 /// Its interval lies beside its value.
 class IntervalBeside : public Answers {
   using Answers::Answers;
@@ -128,6 +200,13 @@ constexpr ComponentDescriptor components[] = {
     task<NeedsLittle>("needs_little", "Uses an ability that it does not name."),
     task<RepeatsItem>("repeats_item", "Two of its items have one id."),
     task<RemembersScores>("remembers_scores", "Scores every seventh reply as wrong."),
+    task<Tires>("tires", "Scores everything as wrong after a hundred replies."),
+    task<MovesRecord>("moves_record", "Gives the record of one item to another."),
+    task<ScoresByNan>("scores_by_nan", "Scores a wrong reply by no number."),
+    task<RemembersSums>("remembers_sums", "Every third of its summaries is of nothing right."),
+    task<CountsFew>("counts_few", "Says that it is of one item less."),
+    task<NoWidth>("no_width", "Takes its value for certain."),
+    task<NanWhenWrong>("nan_when_wrong", "Its value is no number unless everything is right."),
     task<IntervalBeside>("interval_beside", "Its interval does not hold its value."),
     task<LikesAll>("likes_all", "Scores every answer as right."),
 };
