@@ -69,6 +69,15 @@ TEST(ModuleComponent, DrawsTheSameForModulesOfTheSdk) {
   }
 }
 
+TEST(ModuleComponent, DrawsOtherWeightsForSeedsThatDifferInHighBits) {
+  const Ours low({.seed = 7}), high({.seed = 7 + (std::uint64_t{1} << 32)});
+  EXPECT_FALSE(low.linear->weight.equal(high.linear->weight));
+  EXPECT_FALSE(low.table->weight.equal(high.table->weight));
+  const auto drawn = [](std::uint64_t seed) { return learned_table({2, 3}, 1, seed, "queries"); };
+  EXPECT_TRUE(drawn(7).equal(drawn(7)));
+  EXPECT_FALSE(drawn(7).equal(drawn(7 + (std::uint64_t{1} << 32))));
+}
+
 TEST(ModulesOfTheSdk, HaveNoMemoryBeforeTheyAreFilled) {
   const nn::Linear huge(1 << 20, 1 << 20);  // 4 TiB
   EXPECT_TRUE(huge->weight.is_meta());
