@@ -56,6 +56,26 @@ TEST_F(EndToEnd, TheResolvedRecipeReproducesTheRun) {
   EXPECT_EQ(results(run_directory("again")), results(run_directory()));
 }
 
+TEST_F(EndToEnd, EvaluatingATaskNeedsNoMoreThanItAsksFor) {
+  ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
+  const fs::path run = run_directory();
+  const auto evaluate = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"evaluate", "--task", "vqa", "--checkpoint", run.string()});
+    return blip3u(more);
+  };
+  const std::string scores = read_text(run / "metrics.json");
+  for (const char* stage : {"decoder", "denoiser"}) fs::remove(run / fmt::format("checkpoints/{}.safetensors", stage));
+  const Outcome asked = evaluate({});
+  EXPECT_EQ(asked.code, 0) << asked.err;
+  fs::remove_all(run / "checkpoints");
+  EXPECT_THAT(evaluate({}).err, HasSubstr("stage `encoder` is not trained yet"));
+  const Outcome stored = evaluate({"--stored"});
+  EXPECT_EQ(stored.code, 0) << stored.err;
+  EXPECT_EQ(read_text(run / "metrics.json"), scores);
+  fs::remove_all(run / "replies");
+  EXPECT_THAT(evaluate({"--stored"}).err, HasSubstr("the replies to 6 of 6 items are missing"));
+}
+
 TEST_F(EndToEnd, OtherDataLeaveNoOldScores) {
   ASSERT_EQ(blip3u({"run", "tiny.yaml"}).code, 0);
   const std::string before = read_text(run_directory() / "items/tasks.vqa.jsonl");

@@ -37,20 +37,24 @@ void warn_of_other_plugins(const Recipe& recipe, const RunDirectory& directory) 
 
 }  // namespace
 
-OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
-                   const std::vector<std::string>& overrides, std::optional<Model::Ability> ability) {
+Recipe recipe_of(const std::filesystem::path& run_directory, Catalog& catalog,
+                 const std::vector<std::string>& overrides) {
   const RunDirectory directory(run_directory);
   if (!std::filesystem::exists(directory.recipe_file())) {
     throw Error(fmt::format("{}: not a run directory (it has no resolved.yaml); make one with `blip3u run RECIPE`",
                             run_directory.string()));
   }
-  Recipe recipe = load_recipe(directory.recipe_file(), overrides, catalog);
+  return load_recipe(directory.recipe_file(), overrides, catalog);
+}
+
+OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, Model::Ability ability) {
+  const RunDirectory directory(run_directory);
   warn_of_other_plugins(recipe, directory);
   auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
                                                recipe.tokenizer.parameters, {.wiring = recipe.wiring});
   std::vector<std::string> classes = directory.read_texts(*tokenizer);
-  const auto parts = ability ? std::optional(Pipeline::parts_for(*ability)) : std::nullopt;
-  auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device), parts);
+  auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device),
+                                             Pipeline::parts_for(ability));
   for (const Stage& stage : recipe.stages) {
     if (!trains_anything(stage, *pipeline)) continue;
     const std::filesystem::path weights = directory.checkpoint(stage.name);
@@ -61,6 +65,11 @@ OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
     load_stage_weights(weights, stage, *pipeline);
   }
   return {std::move(recipe), std::move(pipeline), std::move(classes)};
+}
+
+OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
+                   const std::vector<std::string>& overrides, Model::Ability ability) {
+  return open_run(run_directory, recipe_of(run_directory, catalog, overrides), ability);
 }
 
 }  // namespace blip3u

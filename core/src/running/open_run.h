@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,17 +11,22 @@
 
 namespace blip3u {
 
+/// The recipe that a run directory holds. Overrides may change what needs no training (sampler settings, device).
+BLIP3U_API Recipe recipe_of(const std::filesystem::path& run_directory, Catalog& catalog,
+                            const std::vector<std::string>& overrides = {});
+
 struct OpenedRun {
   Recipe recipe;
   std::unique_ptr<Model> model;
   std::vector<std::string> classes;  ///< of the data set it was trained on; may be empty
 };
 
-/// Builds the pipeline of a run directory with its trained weights; needs nothing but the directory and the plugins.
-/// Overrides may change what needs no training (sampler settings, device). With `ability` it builds and loads only the
-/// parts that serve it, and the model can do nothing else.
+/// Builds the parts of a run's pipeline that serve `ability`, with their trained weights; the model can do nothing
+/// else. Needs nothing but the directory and the plugins.
+BLIP3U_API OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, Model::Ability ability);
+
+/// The same with the recipe that the directory holds.
 BLIP3U_API OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,
-                              const std::vector<std::string>& overrides,
-                              std::optional<Model::Ability> ability = std::nullopt);
+                              const std::vector<std::string>& overrides, Model::Ability ability);
 
 }  // namespace blip3u

@@ -82,36 +82,45 @@ std::unique_ptr<Task> make_task(const ComponentChoice& choice, const Recipe& rec
   return create_component<Task>(choice.entry, choice.name, choice.parameters, context);
 }
 
-/// An empty string if the model and the data are what the task needs, else why not.
-std::string missing_for(const Task& task, const Model& model, const TrainingData& data) {
-  const std::string missing = model.missing_for(task.needs());
-  return missing.empty() ? task.missing_for(data.for_tasks()) : missing;
+/// A task, made once, and why it cannot be evaluated; empty if it can.
+struct PlannedTask {
+  std::string name;
+  std::unique_ptr<Task> task;
+  std::string missing;
+};
+
+/// Without a model only the data are asked: stored replies are at hand.
+PlannedTask plan_task(const std::string& name, std::unique_ptr<Task> task, const Model* model,
+                      const TrainingData& data) {
+  std::string missing = model ? model->missing_for(task->needs()) : std::string();
+  if (missing.empty()) missing = task->missing_for(data.for_tasks());
+  return {name, std::move(task), std::move(missing)};
 }
 
-/// Evaluates one task and stores its result; a task that the model cannot do is stored as not applicable. With
-/// `stored_replies` the model is not asked.
-TaskResult evaluate_task(const ComponentChoice& choice, const Recipe& recipe, Model& model, const TrainingData& data,
-                         const RunDirectory& directory, json& seconds, bool stored_replies = false) {
-  const auto task = make_task(choice, recipe);
-  if (const std::string missing = missing_for(*task, model, data); !missing.empty()) {
-    say(fmt::format("task {}: not applicable, {}", choice.name, missing));
-    directory.write_inapplicable(choice.name, missing);
+/// Evaluates one task and stores its result; a task that cannot be evaluated is stored as not applicable. Without a
+/// model the stored replies are scored.
+TaskResult evaluate_task(const PlannedTask& planned, const Recipe& recipe, Model* model, const TrainingData& data,
+                         const RunDirectory& directory, json& seconds) {
+  const auto& [name, task, missing] = planned;
+  if (!missing.empty()) {
+    say(fmt::format("task {}: not applicable, {}", name, missing));
+    directory.write_inapplicable(name, missing);
     return {};
   }
   std::unique_ptr<ProgressBar> progress;
   const auto report = [&](std::int64_t done, std::int64_t total) {
     stop_if_interrupted();
-    if (!progress) progress = std::make_unique<ProgressBar>("task " + choice.name, total);
+    if (!progress) progress = std::make_unique<ProgressBar>("task " + planned.name, total);
     progress->update(done);
   };
   const auto started = std::chrono::steady_clock::now();
-  const std::uint64_t seed = derive_seed(derive_seed(recipe.seed, "evaluation"), choice.name);
-  const fs::path replies = directory.replies_folder(choice.name);
-  TaskResult result = stored_replies ? score_again(*task, data.for_tasks(), seed, replies)
-                                     : blip3u::evaluate(*task, model, data.for_tasks(), seed, replies, report);
+  const std::uint64_t seed = derive_seed(derive_seed(recipe.seed, "evaluation"), name);
+  const fs::path replies = directory.replies_folder(name);
+  TaskResult result = model ? blip3u::evaluate(*task, *model, data.for_tasks(), seed, replies, report)
+                            : score_again(*task, data.for_tasks(), seed, replies);
   if (progress) progress->finish();
-  directory.write_result(choice.name, result);
-  seconds["task " + choice.name] = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  directory.write_result(name, result);
+  seconds["task " + name] = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return result;
 }
 
@@ -240,28 +249,29 @@ class Run {
     manifest_["key"] = key;
     directory_.write_manifest(manifest_);
     Pipeline pipeline(recipe_, std::move(tokenizer), device);
-    if (options_.evaluate) announce_inapplicable(pipeline, data);
+    const std::vector<PlannedTask> tasks = plan_tasks(pipeline, data);
     for (const Stage& stage : recipe_.stages) {
       stop_if_interrupted();
       train(stage, keys, pipeline, data);
     }
-    if (options_.evaluate) {
-      for (const ComponentChoice& task : recipe_.evaluation) {
-        stop_if_interrupted();
-        evaluate(task, pipeline, data);
-      }
+    for (const PlannedTask& task : tasks) {
+      stop_if_interrupted();
+      evaluate(task, pipeline, data);
     }
     stop_if_interrupted();
     directory_.write_metrics(recipe_, stages_);
   }
 
-  /// Says before the training what will not be evaluated after it.
-  void announce_inapplicable(const Model& model, const TrainingData& data) const {
+  /// Makes the tasks, and says before the training which will not be evaluated after it.
+  std::vector<PlannedTask> plan_tasks(const Model& model, const TrainingData& data) const {
+    std::vector<PlannedTask> tasks;
+    if (!options_.evaluate) return tasks;
     for (const ComponentChoice& choice : recipe_.evaluation) {
-      const auto task = make_task(choice, recipe_);
-      const std::string missing = missing_for(*task, model, data);
+      tasks.push_back(plan_task(choice.name, make_task(choice, recipe_), &model, data));
+      const std::string& missing = tasks.back().missing;
       if (!missing.empty()) say(fmt::format("task {}: will not be evaluated: {}", choice.name, missing));
     }
+    return tasks;
   }
 
   void train(const Stage& stage, StageKeys& keys, Pipeline& pipeline, const TrainingData& data) {
@@ -291,9 +301,9 @@ class Run {
     directory_.write_manifest(manifest_);
   }
 
-  void evaluate(const ComponentChoice& choice, Pipeline& pipeline, const TrainingData& data) {
-    if (directory_.has_result(choice.name)) return;
-    evaluate_task(choice, recipe_, pipeline, data, directory_, manifest_["seconds"]);
+  void evaluate(const PlannedTask& task, Pipeline& pipeline, const TrainingData& data) {
+    if (directory_.has_result(task.name)) return;
+    evaluate_task(task, recipe_, &pipeline, data, directory_, manifest_["seconds"]);
     directory_.write_manifest(manifest_);
   }
 
@@ -313,18 +323,21 @@ fs::path run_recipe(const Recipe& recipe, const RunOptions& options) { return Ru
 
 std::vector<Score> evaluate_run(const fs::path& run_directory, const std::string& task, Catalog& catalog,
                                 const RunOptions& options) {
-  OpenedRun opened = open_run(run_directory, catalog, {});
+  const Recipe recipe = recipe_of(run_directory, catalog);
   const RunDirectory directory(run_directory);
   const FileLock lock(run_directory / ".lock");
-  ComponentChoice choice = find_task(opened.recipe, task, catalog);
-  const TrainingData data(opened.recipe);
+  const ComponentChoice choice = find_task(recipe, task, catalog);
+  auto made = make_task(choice, recipe);
+  const std::unique_ptr<Model> model =
+      options.stored_replies ? nullptr : open_run(run_directory, recipe, made->needs()).model;
+  const TrainingData data(recipe);
+  const PlannedTask planned = plan_task(choice.name, std::move(made), model.get(), data);
   json manifest = directory.manifest();
   const json metrics = directory.metrics();
-  if (!options.stored_replies) fs::remove_all(directory.replies_folder(choice.name));  // the data may have changed
-  const TaskResult result =
-      evaluate_task(choice, opened.recipe, *opened.model, data, directory, manifest["seconds"], options.stored_replies);
+  if (model) fs::remove_all(directory.replies_folder(choice.name));  // the data may have changed
+  const TaskResult result = evaluate_task(planned, recipe, model.get(), data, directory, manifest["seconds"]);
   directory.write_manifest(manifest);
-  directory.write_metrics(opened.recipe, metrics.value("stages", json::array()));
+  directory.write_metrics(recipe, metrics.value("stages", json::array()));
   if (options.write_report) options.write_report(run_directory);
   return result.scores;
 }
