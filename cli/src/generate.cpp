@@ -45,11 +45,15 @@ std::filesystem::path numbered(const std::filesystem::path& output, std::int64_t
 
 int generate(const Options& options, const Program& program) {
   check_output(options.output);
-  std::vector<std::string> overrides;
-  if (options.steps) overrides.push_back(fmt::format("pipeline.sampler.steps={}", *options.steps));
-  if (options.guidance) overrides.push_back(fmt::format("pipeline.guidance.scale={}", *options.guidance));
   Registry registry = open_registry(program);
-  const OpenedRun run = open_run(choose_run(options.run), registry, overrides, Model::Ability::generate);
+  const std::filesystem::path directory = choose_run(options.run);
+  std::vector<std::string> overrides;
+  if (options.steps) {
+    const char* const maker = recipe_of(directory, registry).pipeline.solver ? "solver" : "sampler";
+    overrides.push_back(fmt::format("pipeline.{}.steps={}", maker, *options.steps));
+  }
+  if (options.guidance) overrides.push_back(fmt::format("pipeline.guidance.scale={}", *options.guidance));
+  const OpenedRun run = open_run(directory, registry, overrides, Model::Ability::generate);
 
   std::vector<Request> requests;
   for (std::int64_t i = 0; i < options.images; ++i) {
@@ -86,7 +90,8 @@ void add_generate(CLI::App& app, Program& program) {
   verb->add_option("--seed", options->seed, "Seed of the first image; image i has SEED + i")
       ->type_name("SEED")
       ->capture_default_str();
-  verb->add_option("--steps", options->steps, "Steps of the sampler, instead of the recipe's")->type_name("N");
+  verb->add_option("--steps", options->steps, "Steps of the solver or sampler, instead of the recipe's")
+      ->type_name("N");
   verb->add_option("--guidance", options->guidance, "Classifier-free guidance, instead of the recipe's")
       ->type_name("SCALE");
   verb->add_option("--num_images", options->images, "How many; several are numbered -0, -1, ... before .png")

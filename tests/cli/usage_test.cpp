@@ -79,6 +79,21 @@ TEST(Usage, GenerateRefusesBeforeAnyWorkWhatItCouldNotWrite) {
   expect_refused(generate("folder.png"), 2, "is a folder", folder.path());
 }
 
+TEST(Usage, GenerateSetsTheStepsOfWhatMakesThePictures) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  const auto expect_override = [&](const std::string& pipeline, const std::string& steps, const std::string& reason) {
+    folder.write("run/resolved.yaml", on_easy_vqa + pipeline);
+    const Outcome outcome =
+        call({"generate", "--run", "run", "--prompt", "x", "--output_path", "x.png", "--steps", steps}, folder.path());
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("override '" + reason));
+  };
+  expect_override("", "0", "pipeline.sampler.steps=0': `steps` must be");
+  expect_override("pipeline: {solver: flow_matching}\n", "0", "pipeline.solver.steps=0': `steps` must be");
+  expect_override("pipeline: {sampler: regression, solver: regression}\n", "2",
+                  "pipeline.solver.steps=2': unknown key `steps` in sampler `regression`");
+}
+
 TEST(Usage, WithoutARunThereIsAWayToMakeOne) {
   const TemporaryFolder folder("blip3u-cli-usage");
   folder.write("runs/broken/manifest.json", "{");
