@@ -5,7 +5,9 @@
 #include <chrono>
 #include <csignal>
 #include <random>
+#include <sstream>
 #include <thread>
+#include <utility>
 
 #include "end_to_end/support.h"
 #include "io/interrupt.h"
@@ -65,6 +67,25 @@ class Interruption : public EndToEnd {
     return child;
   }
 
+  /// Has the task ask so much of each test picture that it takes many batches.
+  void ask_in_many_batches() const {
+    nlohmann::json questions = nlohmann::json::array();
+    for (int i = 0; i < 600; ++i) questions.push_back({{"question", "what color is it?"}, {"answer", "white"}});
+    std::istringstream lines(content_of(file("pictures/captions.jsonl")));
+    std::string asking;
+    for (std::string line; std::getline(lines, line);) {
+      nlohmann::json picture = nlohmann::json::parse(line);
+      if (picture.at("split") == "test") picture["questions"] = questions;
+      asking += picture.dump() + "\n";
+    }
+    folder_.write("pictures/captions.jsonl", asking);
+  }
+
+  fs::path replies_file(const std::string& output) const {
+    return fs::exists(file(output)) ? run_directory(output) / "replies/tasks.vqa/replies.jsonl" : fs::path();
+  }
+  std::string replies(const std::string& output) const { return content_of(replies_file(output)); }
+
   /// Expects a run to end in the same bits whether or not signals have ended it again and again.
   void expect_same_bits_after(int signal) {
     ASSERT_EQ(blip3u(long_run("calm")).code, 0);
@@ -116,6 +137,31 @@ TEST_F(Interruption, CtrlCEndsTheWaitForAnotherRun) {
   EXPECT_EQ(exit_code(child), 130);
   EXPECT_THAT(said(), HasSubstr("waiting for it"));
   EXPECT_EQ(std::distance(fs::directory_iterator(file("taken")), {}), 1) << "it did something before its turn";
+}
+
+TEST_F(Interruption, CtrlCInAnEvaluationLosesNoReply) {
+  ask_in_many_batches();
+  ASSERT_EQ(blip3u({"run", "tiny.yaml", "output=calm"}).code, 0);
+  const std::string all = replies("calm"), scores = content_of(run_directory("calm") / "metrics.json");
+  const std::vector<std::string> run = {"run", "tiny.yaml", "output=disturbed"};
+  const std::vector<std::string> evaluate = {"evaluate", "--task", "vqa", "--checkpoint",
+                                             run_directory("calm").string()};
+  for (const auto& [command, output] : {std::pair(run, "disturbed"), {evaluate, "calm"}}) {
+    const pid_t child = start_program(command);
+    const auto some = [&] { return !replies(output).empty() && replies(output).size() < all.size(); };
+    EXPECT_TRUE(eventually([&] { return some() || has_ended(child); })) << said();
+    kill(child, SIGINT);
+    EXPECT_EQ(exit_code(child), 130) << said();
+    const std::string kept = replies(output);
+    EXPECT_LT(kept.size(), all.size());
+    EXPECT_TRUE(all.starts_with(kept)) << kept;
+    write_atomically(replies_file(output), " " + kept);  // the same to read, and gone if it is asked again
+    const Outcome last = blip3u(command);
+    ASSERT_EQ(last.code, 0) << last.err;
+    EXPECT_TRUE(replies(output) == " " + all) << command.front();
+    EXPECT_EQ(content_of(run_directory(output) / "metrics.json"), scores);
+  }
+  expect_nothing_half_written();
 }
 
 TEST_F(Interruption, CtrlCInGenerateLeavesNoPicture) {

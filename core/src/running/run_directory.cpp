@@ -212,11 +212,15 @@ void RunDirectory::write_inapplicable(const std::string& task, const std::string
   write_json(result_file(task), {{"task", task}, {"status", "not applicable"}, {"reason", reason}});
 }
 
-void RunDirectory::forget_results() const {
-  for (const fs::path& file : result_files()) {
-    const std::string task = file.stem().string();
-    for (const fs::path& of_task : {items_file(task), sheet_file(task), labels_file(task), file}) fs::remove(of_task);
+void RunDirectory::forget_result(const std::string& task) const {
+  fs::remove_all(replies_folder(task));
+  for (const fs::path& file : {items_file(task), sheet_file(task), labels_file(task), result_file(task)}) {
+    fs::remove(file);
   }
+}
+
+void RunDirectory::forget_results() const {
+  for (const fs::path& file : result_files()) forget_result(file.stem().string());
   fs::remove_all(path_ / "replies");  // also those of an evaluation that was stopped
   for (const fs::path& gathered : {metrics_file(), path_ / "report.html"}) fs::remove(gathered);
 }

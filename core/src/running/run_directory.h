@@ -46,7 +46,8 @@ class BLIP3U_API RunDirectory {
   std::vector<LabelledImage> pictures(const std::string& task) const;  ///< of the result; none if it has none
   void write_inapplicable(const std::string& task, const std::string& reason) const;
 
-  void forget_results() const;  ///< of all tasks, and what was made of them
+  void forget_result(const std::string& task) const;  ///< and the replies
+  void forget_results() const;                        ///< of all tasks, and what was made of them
 
   /// Gathers evaluation/*.json, in the recipe's order, and the stages' last losses into metrics.json.
   void write_metrics(const Recipe& recipe, const nlohmann::json& stages) const;

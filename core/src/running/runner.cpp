@@ -334,7 +334,7 @@ std::vector<Score> evaluate_run(const fs::path& run_directory, const std::string
   const PlannedTask planned = plan_task(choice.name, std::move(made), model.get(), data);
   json manifest = directory.manifest();
   const json metrics = directory.metrics();
-  if (model) fs::remove_all(directory.replies_folder(choice.name));  // the data may have changed
+  if (model && directory.has_result(choice.name)) directory.forget_result(choice.name);  // else it was stopped: go on
   const TaskResult result = evaluate_task(planned, recipe, model.get(), data, directory, manifest["seconds"]);
   directory.write_manifest(manifest);
   directory.write_metrics(recipe, metrics.value("stages", json::array()));

@@ -25,8 +25,8 @@ struct RunOptions {
 /// everything that decides it, so that runs which agree on a stage share it.
 BLIP3U_API std::filesystem::path run_recipe(const Recipe& recipe, const RunOptions& options);
 
-/// Evaluates one task of a finished run again, or for the first time, and returns its scores. `task` is a component
-/// name (`tasks/vqa`) or its last part.
+/// Evaluates one task of a finished run again, or for the first time, and returns its scores. One that was stopped goes
+/// on. `task` is a component name (`tasks/vqa`) or its last part.
 BLIP3U_API std::vector<Score> evaluate_run(const std::filesystem::path& run_directory, const std::string& task,
                                            Catalog& catalog, const RunOptions& options);
 
