@@ -1,7 +1,6 @@
 // Pictures in a folder, with captions (and questions) in captions.jsonl, or each in a .txt file beside its picture.
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -26,6 +25,7 @@
 #include "blip3u/random.h"
 #include "layers/conversations.h"
 #include "layers/image_store.h"
+#include "layers/picture_files.h"
 
 namespace {
 
@@ -33,6 +33,7 @@ using blip3u::Error;
 using blip3u::Split;
 using blip3u::Tensor;
 using blip3u::layers::Described;
+using blip3u::layers::is_picture_file;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
@@ -41,12 +42,6 @@ constexpr const char* list_name = "captions.jsonl";
 template <class... Arguments>
 Error error(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
   return Error("dataset image_folder: " + fmt::format(format, std::forward<Arguments>(arguments)...));
-}
-
-bool is_picture(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
 std::string read_file(const fs::path& file) {
@@ -90,7 +85,7 @@ Entry parse_line(const std::string& line, const fs::path& folder, const std::str
     throw error("{}: \"file\" is '{}', which is not inside the folder; move the picture there", where,
                 entry.described.id);
   }
-  if (!is_picture(file)) {
+  if (!is_picture_file(file)) {
     throw error("{}: '{}' is not a .png, .jpg or .jpeg; convert it, or remove the line", where, entry.described.id);
   }
   if (!fs::is_regular_file(folder / file)) {
@@ -146,7 +141,7 @@ std::vector<Entry> read_text_files(const fs::path& folder) {
   std::error_code failure;  // not an exception, which would not name the folder
   for (fs::recursive_directory_iterator file(folder, failure), end; file != end; file.increment(failure)) {
     if (!file->is_regular_file()) continue;
-    if (is_picture(file->path())) pictures.push_back(file->path());
+    if (is_picture_file(file->path())) pictures.push_back(file->path());
     if (file->path().extension() == ".txt") texts.insert(file->path());
   }
   if (failure) {
@@ -194,7 +189,7 @@ class ImageFolder final : public blip3u::Dataset, public blip3u::Indexed {
       for (const auto& [question, answer] : described.questions) {
         hash = blip3u::derive_seed(hash, fmt::format("{}\n{}", question, answer));
       }
-      hash = blip3u::derive_seed(hash, state_of(files[part].back()));
+      hash = blip3u::derive_seed(hash, blip3u::layers::state_of(files[part].back()));
       conversations_[part].add(!described.caption.empty(), described.questions.size());
       pictures_[part].push_back(std::move(described));
     }
@@ -227,13 +222,6 @@ class ImageFolder final : public blip3u::Dataset, public blip3u::Indexed {
   }
 
  private:
-  /// What changes when a picture is replaced, had without reading it.
-  static std::string state_of(const fs::path& file) {
-    std::error_code missing;
-    const auto size = fs::file_size(file, missing);
-    return fmt::format("{} {}", size, fs::last_write_time(file, missing).time_since_epoch().count());
-  }
-
   static std::size_t place(Split split) { return split == Split::train ? 0 : 1; }
 
   /// By the hash of the name, so that a picture stays on its side when others come or go.

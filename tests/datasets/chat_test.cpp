@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
+
 #include "blip3u/dataset.h"
 #include "blip3u/image.h"
 #include "components.h"
@@ -61,6 +64,30 @@ TEST_F(ChatFolder, FingerprintFollowsTheFiles) {
   EXPECT_EQ(open()->fingerprint(), before);
   folder_.write("a.jsonl", one_line(line("0", "bright")));
   EXPECT_NE(open()->fingerprint(), before);
+}
+
+TEST_F(ChatFolder, FingerprintFollowsThePictures) {
+  const std::string before = open()->fingerprint();
+  const auto written = std::filesystem::last_write_time(folder_ / "a.png");
+  write_png(folder_ / "a.png", at::full({3, 4, 6}, -1.0));
+  std::filesystem::last_write_time(folder_ / "a.png", written + std::chrono::seconds(1));
+  const std::string replaced = open()->fingerprint();
+  EXPECT_NE(replaced, before);
+  std::filesystem::create_directory(folder_ / "deep");
+  write_png(folder_ / "deep/b.JPG", at::full({3, 4, 6}, 1.0));
+  EXPECT_NE(open()->fingerprint(), replaced);
+}
+
+TEST_F(ChatFolder, TrainsOnWhatIsCalledSo) {
+  const auto trained_on = [&] {
+    std::vector<std::string> names;
+    for (const Chapter& chapter : open()->chapters(Split::train)) names.push_back(chapter.name);
+    return names;
+  };
+  for (const char* name : {"val.jsonl", "validation-0.jsonl"}) folder_.write(name, "{broken\n");
+  EXPECT_THAT(trained_on(), ElementsAre("a.jsonl", "b.jsonl"));
+  for (const char* name : {"train-1.jsonl", "train-0.jsonl"}) folder_.write(name, one_line(line("4", "white")));
+  EXPECT_THAT(trained_on(), ElementsAre("train-0.jsonl", "train-1.jsonl"));
 }
 
 TEST_F(ChatFolder, SaysWhatIsMissing) {

@@ -70,7 +70,7 @@ class Interruption : public EndToEnd {
   /// Has the task ask so much of each test picture that it takes many batches.
   void ask_in_many_batches() const {
     nlohmann::json questions = nlohmann::json::array();
-    for (int i = 0; i < 600; ++i) questions.push_back({{"question", "what color is it?"}, {"answer", "white"}});
+    for (int i = 0; i < 400; ++i) questions.push_back({{"question", "what color is it?"}, {"answer", "white"}});
     std::istringstream lines(content_of(file("pictures/captions.jsonl")));
     std::string asking;
     for (std::string line; std::getline(lines, line);) {

@@ -1,0 +1,28 @@
+// Files of pictures, as far as they are known without being read.
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+
+namespace blip3u::layers {
+
+/// By its name.
+inline bool is_picture_file(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+/// What changes when a file is replaced: size and time of change.
+inline std::string state_of(const std::filesystem::path& file) {
+  std::error_code missing;
+  const auto size = std::filesystem::file_size(file, missing);
+  return fmt::format("{} {}", size, std::filesystem::last_write_time(file, missing).time_since_epoch().count());
+}
+
+}  // namespace blip3u::layers
