@@ -104,23 +104,20 @@ WeightFile load_safetensors(const std::filesystem::path& path) {
   return result;
 }
 
-void copy_weights(const WeightFile& file, const std::string& prefix, const std::vector<NamedTensor>& targets,
-                  const std::string& file_name) {
+void copy_weights(const WeightFile& file, const std::vector<NamedTensor>& targets, const std::string& file_name) {
   std::map<std::string, const Tensor*> sources;
-  for (const auto& [name, value] : file.tensors) {
-    if (name.starts_with(prefix)) sources[name.substr(prefix.size())] = &value;
-  }
+  for (const auto& [name, value] : file.tensors) sources[name] = &value;
   std::vector<std::string> problems;
   std::vector<std::pair<const Tensor*, const Tensor*>> pairs;  // from, to
   for (const auto& [name, target] : targets) {
     const auto source = sources.extract(name);
     if (!source) {
-      problems.push_back(fmt::format("{}{}: missing in the file, {} in the model", prefix, name, shape_text(target)));
+      problems.push_back(fmt::format("{}: missing in the file, {} in the model", name, shape_text(target)));
     } else if (source.mapped()->sizes() != target.sizes()) {
-      problems.push_back(fmt::format("{}{}: {} in the file, {} in the model", prefix, name,
-                                     shape_text(*source.mapped()), shape_text(target)));
+      problems.push_back(
+          fmt::format("{}: {} in the file, {} in the model", name, shape_text(*source.mapped()), shape_text(target)));
     } else if (source.mapped()->is_floating_point() != target.is_floating_point()) {
-      problems.push_back(fmt::format("{}{}: {} in the file, {} in the model", prefix, name,
+      problems.push_back(fmt::format("{}: {} in the file, {} in the model", name,
                                      safetensors_type(source.mapped()->scalar_type()),
                                      c10::toString(target.scalar_type())));
     } else {
@@ -128,7 +125,7 @@ void copy_weights(const WeightFile& file, const std::string& prefix, const std::
     }
   }
   for (const auto& [name, value] : sources) {
-    problems.push_back(fmt::format("{}{}: {} in the file, missing in the model", prefix, name, shape_text(*value)));
+    problems.push_back(fmt::format("{}: {} in the file, missing in the model", name, shape_text(*value)));
   }
   if (!problems.empty()) {
     constexpr std::size_t shown = 5;

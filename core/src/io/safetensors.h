@@ -25,9 +25,9 @@ BLIP3U_API void save_safetensors(const std::filesystem::path& path, const std::v
 /// safetensors. Files of other programs carry no checksum, so that only their structure is checked.
 BLIP3U_API WeightFile load_safetensors(const std::filesystem::path& path);
 
-/// Copies the tensors called `prefix` + name into `targets`. If a tensor is missing, left over below the prefix, or of
-/// another shape, nothing is copied and one Error lists what differs.
-BLIP3U_API void copy_weights(const WeightFile& file, const std::string& prefix, const std::vector<NamedTensor>& targets,
+/// Copies the file's tensors into the targets of their names. If a tensor is missing, left over, or of another shape,
+/// nothing is copied and one Error lists what differs.
+BLIP3U_API void copy_weights(const WeightFile& file, const std::vector<NamedTensor>& targets,
                              const std::string& file_name);
 
 }  // namespace blip3u

@@ -254,7 +254,7 @@ class Trainer {
         tensors.tensors.push_back(tensor);
       }
     }
-    copy_weights(tensors, "", targets, progress_file().string());
+    copy_weights(tensors, targets, progress_file().string());
     objective_->go_on_from(position);
     return std::stoll(file.metadata.at("step"));
   }
@@ -325,7 +325,7 @@ StageRecord load_stage_weights(const fs::path& file, const Stage& stage, Pipelin
     if (role + "/" == series_prefix || (trains(stage, role) && !pipeline.part(role))) continue;
     weights.tensors.push_back(tensor);
   }
-  copy_weights(weights, "", saved_tensors(stage, pipeline), file.string());
+  copy_weights(weights, saved_tensors(stage, pipeline), file.string());
   return read_record(content, file);
 }
 
