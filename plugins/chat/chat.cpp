@@ -75,9 +75,10 @@ class Chat final : public blip3u::Dataset {
     for (fs::recursive_directory_iterator file(folder_, options, failure), end; file != end; file.increment(failure)) {
       if (blip3u::layers::is_picture_file(file->path())) pictures.push_back(described(file->path()));
     }
-    if (failure)
+    if (failure) {
       throw Error(fmt::format("dataset chat: {}: {}; check the disk, and that it is readable", folder_.string(),
                               failure.message()));
+    }
     std::ranges::sort(pictures);
     std::uint64_t hash = blip3u::derive_seed(0, "chat");
     for (const std::string& picture : pictures) hash = blip3u::derive_seed(hash, picture);

@@ -7,7 +7,6 @@
 #include <random>
 #include <sstream>
 #include <thread>
-#include <utility>
 
 #include "end_to_end/support.h"
 #include "io/interrupt.h"
@@ -146,7 +145,8 @@ TEST_F(Interruption, CtrlCInAnEvaluationLosesNoReply) {
   const std::vector<std::string> run = {"run", "tiny.yaml", "output=disturbed"};
   const std::vector<std::string> evaluate = {"evaluate", "--task", "vqa", "--checkpoint",
                                              run_directory("calm").string()};
-  for (const auto& [command, output] : {std::pair(run, "disturbed"), {evaluate, "calm"}}) {
+  for (const auto& command : {run, evaluate}) {
+    const std::string output = command == run ? "disturbed" : "calm";
     const pid_t child = start_program(command);
     const auto some = [&] { return !replies(output).empty() && replies(output).size() < all.size(); };
     EXPECT_TRUE(eventually([&] { return some() || has_ended(child); })) << said();
