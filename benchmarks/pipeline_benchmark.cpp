@@ -39,6 +39,9 @@ struct Fixture {
     }
   }
 
+  Denoiser& denoiser() const { return *pipeline.links().front().denoiser; }
+  Sampler& sampler() const { return *pipeline.links().front().sampler; }
+
   std::unique_ptr<Tokenizer> make_tokenizer() {
     auto tokenizer =
         create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name, recipe.tokenizer.parameters, {});
@@ -133,11 +136,11 @@ void denoiser_call(benchmark::State& state) {
   const at::NoGradGuard no_grad;
   const std::int64_t batch = state.range(0);
   const auto session = read_prompts(f, std::vector<std::string>(batch, "a red triangle"));
-  const auto condition = f.pipeline.denoiser().prepare({.context = *session});
+  const auto condition = f.denoiser().prepare({.context = *session});
   const Visual noised{at::zeros({batch, f.layout.tokens, f.layout.width}), {}};
   const Tensor time = at::full({batch}, 0.5);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(f.pipeline.denoiser().predict({.noised = noised, .time = time, .condition = *condition}));
+    benchmark::DoNotOptimize(f.denoiser().predict({.noised = noised, .time = time, .condition = *condition}));
   }
   state.SetItemsProcessed(state.iterations() * batch);
 }
@@ -181,7 +184,7 @@ class Sampling {
 // Items are steps.
 void sampler_step(benchmark::State& state) {
   Fixture& f = Fixture::get();
-  Sampling sampling(f.pipeline.denoiser(), f.pipeline.sampler());
+  Sampling sampling(f.denoiser(), f.sampler());
   std::int64_t steps = 0;
   for (auto _ : state) steps += sampling.run();
   state.SetItemsProcessed(steps);
@@ -192,14 +195,16 @@ BENCHMARK(sampler_step)->Unit(benchmark::kMillisecond);
 // of both; the counter `registry_over_linked` is the median of the ratios.
 void sampler_step_registry_over_linked(benchmark::State& state) {
   Fixture& f = Fixture::get();
-  const BuildContext context{.wiring = f.recipe.wiring, .vocabulary = f.pipeline.tokenizer().vocabulary()};
+  const PipelineChoices& choices = f.recipe.pipeline;
+  const BuildContext context{.wiring = choices.parts.at("denoiser").wiring,
+                             .vocabulary = f.pipeline.tokenizer().vocabulary()};
   const auto make = [&](const PluginDescriptor& plugin, const ComponentChoice& choice) {
     return plugin.components.front().create(choice.parameters, context);
   };
-  const auto denoiser = make(*linked_dit(), *f.recipe.pipeline.denoiser);
-  const auto sampler = make(*linked_flow_matching(), *f.recipe.pipeline.sampler);
+  const auto denoiser = make(*linked_dit(), choices.parts.at("denoiser"));
+  const auto sampler = make(*linked_flow_matching(), choices.parts.at("sampler"));
   Sampling linked(dynamic_cast<Denoiser&>(*denoiser), dynamic_cast<Sampler&>(*sampler));
-  Sampling loaded(f.pipeline.denoiser(), f.pipeline.sampler());
+  Sampling loaded(f.denoiser(), f.sampler());
   const auto seconds = [](Sampling& sampling) {
     const auto start = std::chrono::steady_clock::now();
     sampling.run();
@@ -221,7 +226,7 @@ BENCHMARK(sampler_step_registry_over_linked)->Unit(benchmark::kMillisecond)->Min
 void training_step(benchmark::State& state) {
   Fixture& f = Fixture::get();
   constexpr std::int64_t batch = 64;
-  std::vector<NamedTensor> weights = f.pipeline.denoiser().weights();
+  std::vector<NamedTensor> weights = f.denoiser().weights();
   for (const NamedTensor& weight : weights) weight.value.set_requires_grad(true);
   Optimizer optimizer(weights, f.recipe.stages.back());
   const Visual target{at::zeros({batch, f.layout.tokens, f.layout.width}), {}};
@@ -229,9 +234,9 @@ void training_step(benchmark::State& state) {
   for (auto _ : state) {
     const auto session = read_prompts(f, std::vector<std::string>(batch, "a red triangle"));
     Generator generator = Generator::for_rows(0, step * batch, batch);
-    const auto condition = f.pipeline.denoiser().prepare({.context = *session});
-    auto& objective = dynamic_cast<Objective&>(f.pipeline.sampler());
-    for (const Loss& loss : objective.loss({f.pipeline.denoiser(), target, *condition, generator})) {
+    const auto condition = f.denoiser().prepare({.context = *session});
+    auto& objective = dynamic_cast<Objective&>(f.sampler());
+    for (const Loss& loss : objective.loss({f.denoiser(), target, *condition, generator})) {
       (loss.sum / loss.count).backward();
     }
     optimizer.step(step++);

@@ -43,16 +43,25 @@ std::filesystem::path numbered(const std::filesystem::path& output, std::int64_t
   return output.parent_path() / fmt::format("{}-{}.png", output.stem().string(), i);
 }
 
+/// What the options change of the recipe: of the link whose pictures are seen, which is the last.
+std::vector<std::string> changes(const Options& options, const PipelineChoices& pipeline) {
+  const LinkChoice link = pipeline.generation.empty() ? LinkChoice() : pipeline.generation.back();
+  const auto path = [&](const char* key) {
+    return link.place.empty() ? fmt::format("pipeline.{}", key) : fmt::format("pipeline.{}.{}", link.place, key);
+  };
+  std::vector<std::string> overrides;
+  if (options.steps) {
+    overrides.push_back(fmt::format("{}.steps={}", path(link.solver.empty() ? "sampler" : "solver"), *options.steps));
+  }
+  if (options.guidance) overrides.push_back(fmt::format("{}.scale={}", path("guidance"), *options.guidance));
+  return overrides;
+}
+
 int generate(const Options& options, const Program& program) {
   check_output(options.output);
   Registry registry = open_registry(program);
   const std::filesystem::path directory = choose_run(options.run);
-  std::vector<std::string> overrides;
-  if (options.steps) {
-    const char* const maker = recipe_of(directory, registry).pipeline.solver ? "solver" : "sampler";
-    overrides.push_back(fmt::format("pipeline.{}.steps={}", maker, *options.steps));
-  }
-  if (options.guidance) overrides.push_back(fmt::format("pipeline.guidance.scale={}", *options.guidance));
+  const std::vector<std::string> overrides = changes(options, recipe_of(directory, registry).pipeline);
   const OpenedRun run = open_run(directory, registry, overrides, Model::Ability::generate);
 
   std::vector<Request> requests;

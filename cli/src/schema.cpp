@@ -145,8 +145,34 @@ Json list_schema(Json items, const char* description) {
 
 Json stage() {
   Json result = map_schema(stage_schema());
-  result["properties"]["train"]["items"]["pattern"] = "^(encoder|backbone|denoiser|decoder)(:.+)?$";
+  result["properties"]["train"]["items"]["pattern"] =
+      "^(encoder|understanding\\.\\d+|backbone|denoiser|generation\\.\\d+\\.(target|denoiser)|decoder)(:.+)?$";
   result["required"] = required_keys(stage_schema());
+  return result;
+}
+
+/// The keys of `pipeline`, of which `component` gives the schema of a part.
+template <class ComponentSchema>
+Json pipeline(const ComponentSchema& component) {
+  const auto optional = [](const Json& part) {
+    Json result;
+    result["anyOf"] = {{{"type", "null"}}, part};
+    return result;
+  };
+  const auto several = [&](const Json& items) {
+    return optional({{"type", "array"}, {"minItems", 1}, {"items", items}});
+  };
+  Json result = map_schema({}), link = map_schema({});
+  Json &keys = result["properties"], &parts = link["properties"];
+  keys["encoder"] = optional(component(Kind::encoder));
+  keys["understanding"] = several(component(Kind::encoder));
+  keys["backbone"] = optional(component(Kind::backbone));
+  for (const LinkKey& key : link_keys) parts[key.name] = optional(component(key.kind));
+  for (const LinkKey& key : short_link_keys) keys[key.name] = parts[key.name];
+  parts["target"]["anyOf"].push_back({{"type", "string"}, {"pattern", "^(encoder|understanding\\.\\d+)$"}});
+  link["required"] = {"denoiser", "sampler"};
+  keys["generation"] = several(link);
+  keys["decoder"] = optional(component(Kind::decoder));
   return result;
 }
 
@@ -165,13 +191,8 @@ Json recipe(Registry& registry) {
   keys["base"] = {{"type", "string"}, {"description", "path of one other recipe, relative to this file, to change"}};
   keys["data"] = described(data(definitions.component(Kind::dataset)), "the data set, or several");
   keys["tokenizer"] = described(definitions.component(Kind::tokenizer), "what turns text into numbers");
-  keys["pipeline"] = described(map_schema({}), "the parts of the model; null takes one out");
-  Json whole_parts;
-  for (const PipelineRole& role : pipeline_roles) {
-    const Json part = definitions.component(role.kind);
-    keys["pipeline"]["properties"][role.name] = {{"anyOf", {{{"type", "null"}}, part}}};
-    whole_parts[role.name] = {{"anyOf", {{{"type", "null"}}, Definitions::whole(role.kind)}}};
-  }
+  keys["pipeline"] = described(pipeline([&](Kind kind) { return definitions.component(kind); }),
+                               "the parts of the model; null takes one out");
   keys["templates"] = described(map_schema(template_schema()), "how texts are put before the backbone");
   keys["training"] = list_schema(stage(), "stages, run in this order");
   const Json task = definitions.component(Kind::task);
@@ -184,7 +205,7 @@ Json recipe(Registry& registry) {
                     {"properties",
                      {{"data", data(Definitions::whole(Kind::dataset))},
                       {"tokenizer", Definitions::whole(Kind::tokenizer)},
-                      {"pipeline", {{"properties", whole_parts}}}}}};
+                      {"pipeline", pipeline(Definitions::whole)}}}};
   result["$defs"] = definitions.take();
   return result;
 }

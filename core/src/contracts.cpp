@@ -25,6 +25,8 @@ namespace {
 Error::~Error() = default;
 Cancelled::~Cancelled() = default;
 Component::~Component() = default;
+LearnsBesides::~LearnsBesides() = default;
+AfterStep::~AfterStep() = default;
 Encoder::~Encoder() = default;
 AnySize::~AnySize() = default;
 Session::~Session() = default;

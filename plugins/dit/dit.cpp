@@ -1,5 +1,5 @@
 // denoiser dit: a transformer over image tokens with adaptive norms (Peebles & Xie 2023) that cross-attends to what
-// learnable queries read from the backbone.
+// learnable queries read from the backbone, and to what the link before it made.
 #include "blip3u/denoiser.h"
 #include "blip3u/module_component.h"
 #include "layers/grid_checks.h"
@@ -7,6 +7,7 @@
 #include "layers/merge.h"
 #include "layers/pooled.h"
 #include "layers/positions.h"
+#include "layers/previous.h"
 #include "layers/queries.h"
 #include "layers/time_embedding.h"
 #include "layers/transformer_stack.h"
@@ -25,6 +26,9 @@ class Dit : public ModuleComponent<Denoiser> {
     const std::int64_t numbers = context.wiring.features.width * merge_ * merge_;  // a token
     register_module("queries", queries_);
     register_module("time", time_);
+    if (const Layout& previous = context.wiring.previous; previous.tokens > 0) {
+      previous_ = register_module("previous", layers::Previous(previous, width, context.seed));
+    }
     if (parameters.boolean("pooled_condition")) {
       pooled_ = register_module("pooled", torch::nn::Linear(width, width));
     }
@@ -46,6 +50,7 @@ class Dit : public ModuleComponent<Denoiser> {
 
   std::unique_ptr<Condition> prepare(const Given& given) override {
     auto condition = std::make_unique<Prepared>(&given.context, queries_(given.context));
+    if (previous_) read_previous(*given.previous, *condition);
     if (at::GradMode::is_enabled()) return condition;
     for (auto& block : blocks_->blocks()) condition->context_of.push_back(block->read(condition->tokens));
     if (pooled_ || given.times.empty()) return condition;  // else the time alone steers the norms
@@ -78,6 +83,16 @@ class Dit : public ModuleComponent<Denoiser> {
   }
 
  private:
+  /// Puts what the link before this one made behind the queries' reading.
+  void read_previous(const Visual& previous, Condition& condition) {
+    const Tensor tokens = previous_(previous);
+    if (previous.valid.defined()) {
+      condition.mask =
+          at::cat({at::ones(condition.tokens.sizes().slice(0, 2), previous.valid.options()), previous.valid}, 1);
+    }
+    condition.tokens = at::cat({condition.tokens, tokens}, 1);
+  }
+
   /// What depends on the condition and on the solver's times alone is computed once an image, without gradients.
   struct Prepared : Condition {
     using Condition::Condition;
@@ -88,6 +103,7 @@ class Dit : public ModuleComponent<Denoiser> {
 
   std::int64_t merge_;
   layers::Queries queries_;
+  layers::Previous previous_{nullptr};
   layers::TimeEmbedding time_;
   torch::nn::Linear pooled_{nullptr}, input_{nullptr};
   Tensor positions_;
@@ -122,7 +138,9 @@ constexpr auto parameters = layers::join(own_parameters, layers::query_parameter
 constexpr ComponentDescriptor components[] = {
     {.kind = Kind::denoiser,
      .name = "dit",
-     .summary = "Adaptive-norm transformer with cross-attention to learnable queries' reading of the prompt.",
+     .summary =
+         "Adaptive-norm transformer with cross-attention to learnable queries' reading of the prompt, and to what the "
+         "link before it made.",
      .provides = provides,
      .needs = needs,
      .parameters = parameters,

@@ -44,7 +44,7 @@ inline void check_heads(std::int64_t width, std::int64_t heads, const char* para
 inline std::int64_t check_decoder(std::int64_t tokens, Wiring& wiring) {
   const Layout& features = wiring.features;
   if (features.tokens == 0) {
-    wiring.reject("", "it turns features into pixels, but the pipeline has no encoder; add pipeline.encoder");
+    wiring.reject("", "it turns features into pixels, but the pipeline has no encoder; add one");
     return 0;
   }
   if (features.codebook != 0) {

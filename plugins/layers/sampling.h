@@ -21,7 +21,7 @@ inline void check_objective(const std::string& trains, std::string_view solves, 
   if (wiring.objective.empty()) {
     wiring.objective = trains;
   } else if ((" " + std::string(solves) + " ").find(" " + wiring.objective + " ") == std::string::npos) {
-    wiring.reject("", "it solves " + std::string(solves) + ", but pipeline.sampler trains " + wiring.objective +
+    wiring.reject("", "it solves " + std::string(solves) + ", but the sampler trains " + wiring.objective +
                           "; choose a solver of that");
   }
 }

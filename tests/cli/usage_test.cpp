@@ -185,7 +185,7 @@ TEST(Usage, ARecipeWhosePartsDoNotFitLeavesNothing) {
     EXPECT_THAT(outcome.err, HasSubstr(reason));
   };
   expect_no_run("decoder.yaml", "decoder `patch_decoder`: it decodes 16 tokens, but the encoder makes 64");
-  expect_no_run("sampler.yaml", "sampler `flow_matching` needs `predict`, which nothing in this pipeline provides");
+  expect_no_run("sampler.yaml", "sampler `flow_matching` needs `predict`, which nothing that it works with provides");
   EXPECT_EQ(folder.entries(), 2U);
 }
 

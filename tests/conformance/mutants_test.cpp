@@ -98,6 +98,9 @@ const std::vector<Mutant> mutants = {
     {"denoiser mutant_denoisers/keeps_the_mean", "keeps"},
     {"denoiser mutant_denoisers/empties_all", "nulls", {"gradients"}},
     {"denoiser mutant_denoisers/empties_half", "nulls"},
+    {"denoiser mutant_denoisers/unlisted_keep", "keeps"},
+    {"denoiser mutant_denoisers/takes_again", "losses_besides"},
+    {"denoiser mutant_denoisers/unlisted_besides", "losses_besides"},
 
     {"denoiser mutant_code_denoisers/sees_itself", "codes", {"stream"}},
     {"denoiser mutant_code_denoisers/forgets_choice", "stream"},

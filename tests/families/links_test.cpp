@@ -78,5 +78,44 @@ TEST(TwoLinks, TheSecondReadsCodesAndHiddenStatesOfTheFirst) {
   EXPECT_GT(largest_difference(made(codes, hidden.flip(0)), both), 1e-3) << "states are not read";
 }
 
+// `dit` behind another link: it reads what that made, and no padding of it.
+TEST(TwoLinks, DitReadsWhatTheFirstMade) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt();
+  const auto session = gpt->begin(2);
+  session->append({.embeds = gpt->embed(at::ones({2, 3}, at::kLong))});
+  const Tensor x = normal({16, 6}, 2, 4), time = at::full({2}, 0.4);
+  const auto predicted = [&](const Layout& layout, const Visual& previous) {
+    BuildContext context = small_context();
+    context.wiring.previous = layout;
+    const Overrides small{{"width", std::int64_t{16}}, {"heads", std::int64_t{2}}, {"layers", std::int64_t{1}}};
+    const auto dit = make<Denoiser>(Kind::denoiser, "dit", small, context);
+    randomize(*dit, 5);
+    const auto condition = dit->prepare({.context = *session, .previous = &previous});
+    return dit->predict({.noised = {x, {}}, .time = time, .condition = *condition});
+  };
+  const Tensor first = normal({4, 10}, 2, 8), valid = at::tensor({1, 1, 1, 0}).to(at::kBool).expand({2, 4});
+  Tensor seen = first.clone(), hidden = first.clone();
+  seen.select(1, 0).add_(1);
+  hidden.select(1, 3).add_(1);
+  const Layout features = make_layout(4, 10);
+  const auto with = [&](const Tensor& made) { return predicted(features, {.x = made, .codes = {}, .valid = valid}); };
+  EXPECT_GT(largest_difference(with(seen), with(first)), 1e-3);
+  EXPECT_LT(largest_difference(with(hidden), with(first)), 1e-6);
+
+  Layout residual = make_layout(4, 10);
+  residual.codebook = 7;
+  residual.depth = 2;
+  const Tensor codes = at::zeros({2, 4, 2}, at::kLong);
+  for (std::int64_t level = 0; level < 2; ++level) {
+    Tensor other = codes.clone();
+    other.select(2, level).fill_(3);
+    EXPECT_GT(largest_difference(predicted(residual, {.x = {}, .codes = other}),
+                                 predicted(residual, {.x = {}, .codes = codes})),
+              1e-3)
+        << "level " << level;
+  }
+}
+
 }  // namespace
 }  // namespace blip3u::testing

@@ -146,7 +146,7 @@ TEST_F(ResponderTest, OnlyThePartsThatAreAskedForAreBuilt) {
                                                           {Model::Ability::answer, {"encoder", "backbone"}},
                                                           {Model::Ability::reconstruct, {"encoder", "decoder"}}}) {
     const Pipeline part(pipeline_->recipe(), make<Tokenizer>(Kind::tokenizer, "words"), at::kCPU,
-                        Pipeline::parts_for(ability));
+                        Pipeline::parts_for(pipeline_->recipe().pipeline, ability));
     for (const char* role : {"encoder", "backbone", "denoiser", "sampler", "guidance", "decoder"}) {
       EXPECT_EQ(part.part(role) != nullptr, std::ranges::find(built, role) != built.end()) << role;
     }

@@ -37,5 +37,15 @@ TEST(Sources, KeepTheMaskOfShorterPictures) {
   EXPECT_EQ(sources[0].grids, (std::vector<Grid>{{1, 3}, {1, 2}}));
 }
 
+TEST(Sources, OfUnlikeLengthsAreJoinedWithPadding) {
+  const Visual first{.x = at::ones({1, 2, 3}), .codes = {}, .grids = {{1, 2}}};
+  const Visual second{.x = at::full({2, 3, 3}, 2.0), .codes = {}, .grids = {{1, 3}, {3, 1}}};
+  const Visual both = joined(first, second);
+  EXPECT_TRUE(at::equal(both.x.sum(2), at::tensor({3., 3., 0., 6., 6., 6., 6., 6., 6.}).view({3, 3}).to(at::kFloat)));
+  EXPECT_TRUE(at::equal(both.valid, at::tensor({1, 1, 0, 1, 1, 1, 1, 1, 1}).view({3, 3}).to(at::kBool)));
+  EXPECT_EQ(both.grids, (std::vector<Grid>{{1, 2}, {1, 3}, {3, 1}}));
+  EXPECT_FALSE(joined(second, second).valid.defined());
+}
+
 }  // namespace
 }  // namespace blip3u

@@ -181,7 +181,7 @@ class Able : public Sound, public Keeps, public Nulls {
 
   Tensor keep(Session& session, const Visual& made) override {
     const Tensor embeds = torch::constant_pad_nd(shown(made.x), {0, backbone_ - made.x.size(2)});
-    return session.append({.embeds = embeds, .commit = commits()}).select(1, -1);
+    return session.append({.embeds = embeds, .commit = commits()});
   }
 
   std::unique_ptr<Condition> null(const Condition& given, const Tensor& rows) override {
@@ -226,6 +226,37 @@ class EmptiesHalf : public Able {
   }
 };
 
+/// Prefers small predictions.
+class Besides : public Sound, public LearnsBesides {
+ public:
+  using Sound::Sound;
+  Tensor predict(const Prediction& asked) override {
+    const Tensor made = Sound::predict(asked);
+    if (at::GradMode::is_enabled()) size_ = made.square().mean();
+    return made;
+  }
+  std::vector<Loss> take_losses(const Visual*) override {
+    if (!size_.defined()) return {};
+    std::vector<Loss> losses{{"size", size_, at::ones({}, size_.options())}};
+    forget();
+    return losses;
+  }
+
+ protected:
+  virtual void forget() { size_ = Tensor(); }
+
+ private:
+  Tensor size_;
+};
+
+class TakesAgain : public Besides {
+ public:
+  using Besides::Besides;
+
+ protected:
+  void forget() override {}
+};
+
 constexpr ParameterSpec parameters[] = {
     integer("width", 16, 1, 4096, "width of the network"),
     integer("queries", 4, 1, 1024, "learnable queries that read the context"),
@@ -246,6 +277,19 @@ constexpr ComponentDescriptor denoiser(const char* name, const char* summary) {
           .create = create<T>};
 }
 
+constexpr const char* keeping[] = {"predict", "keep"};
+constexpr const char* sizes[] = {"size"};
+
+constexpr ComponentDescriptor able(ComponentDescriptor descriptor) {
+  descriptor.provides = keeping;
+  return descriptor;
+}
+
+constexpr ComponentDescriptor with_losses(ComponentDescriptor descriptor) {
+  descriptor.losses = sizes;
+  return descriptor;
+}
+
 constexpr ComponentDescriptor components[] = {
     denoiser<Sound>("sound", "Nothing is wrong with it."),
     denoiser<NanAtZero>("nan_at_zero", "Divides zero by zero at time 0."),
@@ -258,12 +302,16 @@ constexpr ComponentDescriptor components[] = {
     denoiser<CommitsQueries>("commits_queries", "Leaves its queries in the context."),
     denoiser<CountsFromOne>("counts_from_one", "Takes the time after the one that it is asked for."),
     denoiser<ReadsPadding>("reads_padding", "Reads the padding of source pictures."),
-    denoiser<Able>("sound_able", "Nothing is wrong with it; it keeps pictures and knows nothing."),
-    denoiser<KeepsNothing>("keeps_nothing", "Does not commit the pictures that it is to keep."),
-    denoiser<KeepsABlank>("keeps_a_blank", "Keeps a blank picture."),
-    denoiser<KeepsTheMean>("keeps_the_mean", "Mixes the pictures that it keeps."),
-    denoiser<EmptiesAll>("empties_all", "Where one row stands for nothing, all do."),
-    denoiser<EmptiesHalf>("empties_half", "Half of the context is left in what stands for nothing."),
+    able(denoiser<Able>("sound_able", "Nothing is wrong with it; it keeps pictures and knows nothing.")),
+    able(denoiser<KeepsNothing>("keeps_nothing", "Does not commit the pictures that it is to keep.")),
+    able(denoiser<KeepsABlank>("keeps_a_blank", "Keeps a blank picture.")),
+    able(denoiser<KeepsTheMean>("keeps_the_mean", "Mixes the pictures that it keeps.")),
+    able(denoiser<EmptiesAll>("empties_all", "Where one row stands for nothing, all do.")),
+    able(denoiser<EmptiesHalf>("empties_half", "Half of the context is left in what stands for nothing.")),
+    with_losses(denoiser<Besides>("sound_besides", "Nothing is wrong with it; it has a loss of its own.")),
+    with_losses(denoiser<TakesAgain>("takes_again", "Gives its own loss twice.")),
+    denoiser<Besides>("unlisted_besides", "Does not list its own loss."),
+    denoiser<Able>("unlisted_keep", "Keeps pictures without saying so."),
     denoiser<MeanOfBatch>("mean_of_batch", "Centres its input over the batch."),
 };
 

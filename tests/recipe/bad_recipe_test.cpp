@@ -169,8 +169,9 @@ TEST_F(BadRecipe, DecoderForOtherTokensThanTheEncoderMakes) {
 
 TEST_F(BadRecipe, SamplerWithoutADenoiser) {
   const std::string message = refusal(changed("  denoiser: dit\n", ""));
-  EXPECT_THAT(message, HasSubstr("r.yaml:7:3: sampler `flow_matching` needs `predict`, which nothing in this pipeline "
-                                 "provides; denoisers that do: dit, mlp\n"));
+  EXPECT_THAT(message,
+              HasSubstr("r.yaml:7:3: sampler `flow_matching` needs `predict`, which nothing that it works with "
+                        "provides; denoisers that do: dit, mlp\n"));
   EXPECT_THAT(message, HasSubstr("r.yaml:14:16: pictures are made with a denoiser, but this pipeline has no denoiser; "
                                  "add one, or set `image_weight: 0`\n"));
   EXPECT_EQ(problems_in(message), 2);
@@ -179,7 +180,7 @@ TEST_F(BadRecipe, SamplerWithoutADenoiser) {
 TEST_F(BadRecipe, DecoderWithoutAnEncoderIsReportedOnce) {
   const std::string message =
       refusal("name: x\ndata: shapes\ntokenizer: words\npipeline: {decoder: {plugin: unclip, tokens: 8}}\n");
-  EXPECT_THAT(message, StartsWith("r.yaml:4:12: decoder `unclip` needs `features`, which nothing in this pipeline "
+  EXPECT_THAT(message, StartsWith("r.yaml:4:12: decoder `unclip` needs `features`, which nothing that it works with "
                                   "provides; encoders that do: clip, mute, pixels\n"));
   EXPECT_EQ(problems_in(message), 1) << message;
 }
@@ -203,7 +204,7 @@ TEST_F(BadRecipe, StagesThatCannotWork) {
               StartsWith("r.yaml:17:13: `decoder` does not learn here; objective `conversation` can train encoder, "
                          "backbone, denoiser\n"));
   EXPECT_THAT(refusal(changed("train: [denoiser]", "train: [encoder]")),
-              StartsWith("r.yaml:15:16: the encoder makes what pictures are learned from, and must stand still"));
+              StartsWith("r.yaml:15:16: `encoder` makes what pictures are learned from, and must stand still"));
   EXPECT_THAT(refusal(changed("text_weight: 0", "image_weight: 0")),
               StartsWith("r.yaml:15:16: `denoiser` learns from pictures, but `image_weight` is 0"));
   EXPECT_THAT(refusal(changed("text_weight: 0\n    train: [denoiser]",

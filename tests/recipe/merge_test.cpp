@@ -27,9 +27,9 @@ TEST_F(Base, MapsMergeAndEverythingElseReplaces) {
       "base: base.yaml\nname: child\npipeline:\n  sampler: {guidance: 5}\n"
       "training:\n  - {name: only, objective: encoder, train: [encoder], steps: 7}\n");
   EXPECT_EQ(recipe.name, "child");
-  EXPECT_EQ(recipe.pipeline.sampler->name, "flow_matching");
-  EXPECT_EQ(recipe.pipeline.sampler->parameters.integer("steps"), 20);
-  EXPECT_EQ(recipe.pipeline.sampler->parameters.number("guidance"), 5);
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").name, "flow_matching");
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.integer("steps"), 20);
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.number("guidance"), 5);
   ASSERT_EQ(recipe.stages.size(), 1U);
   EXPECT_EQ(recipe.stages[0].steps, 7);
   EXPECT_EQ(recipe.evaluation.size(), 1U);
@@ -38,18 +38,20 @@ TEST_F(Base, MapsMergeAndEverythingElseReplaces) {
 
 TEST_F(Base, AnotherPluginReplacesTheWholeComponent) {
   const auto recipe = load("base: base.yaml\npipeline: {sampler: {plugin: ddpm, guidance: 5}}\n");
-  EXPECT_EQ(recipe.pipeline.sampler->name, "ddpm");
-  EXPECT_EQ(recipe.pipeline.sampler->parameters.integer("steps"), 30);  // its own default, not the base's 20
-  EXPECT_EQ(load("base: base.yaml\npipeline: {sampler: ddpm}\n").pipeline.sampler->parameters.integer("steps"), 30);
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").name, "ddpm");
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.integer("steps"), 30);  // its own default, not the base's 20
+  EXPECT_EQ(
+      load("base: base.yaml\npipeline: {sampler: ddpm}\n").pipeline.parts.at("sampler").parameters.integer("steps"),
+      30);
   const auto same = load("base: base.yaml\npipeline: {sampler: {plugin: flow_matching/flow_matching, guidance: 5}}\n");
-  EXPECT_EQ(same.pipeline.sampler->parameters.integer("steps"), 20);
-  EXPECT_EQ(same.pipeline.sampler->name, "flow_matching");
+  EXPECT_EQ(same.pipeline.parts.at("sampler").parameters.integer("steps"), 20);
+  EXPECT_EQ(same.pipeline.parts.at("sampler").name, "flow_matching");
 }
 
 TEST_F(Base, NullTakesAPartOut) {
   const auto recipe = load("base: base.yaml\npipeline: {decoder: null}\n");
-  EXPECT_FALSE(recipe.pipeline.decoder.has_value());
-  EXPECT_TRUE(recipe.pipeline.encoder.has_value());
+  EXPECT_FALSE(recipe.pipeline.parts.contains("decoder"));
+  EXPECT_TRUE(recipe.pipeline.parts.contains("encoder"));
 }
 
 TEST_F(Base, IsRelativeToItsFile) {
@@ -88,8 +90,8 @@ TEST_F(Overrides, SetValues) {
       load(good_recipe, {"pipeline.sampler.guidance=1.5", "seed=7", "templates.prompt=draw {prompt}",
                          "plugin_folders=[a, b]", "training.denoiser.steps=9", "training.0.batch=3",
                          "pipeline.encoder.loss_weights.contrastive=0.5", "evaluation.vqa.limit=11", "output=a=b"});
-  EXPECT_EQ(recipe.pipeline.sampler->parameters.number("guidance"), 1.5);
-  EXPECT_EQ(recipe.pipeline.sampler->parameters.integer("steps"), 20);
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.number("guidance"), 1.5);
+  EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.integer("steps"), 20);
   EXPECT_EQ(recipe.seed, 7U);
   EXPECT_EQ(recipe.prompt_template, "draw {prompt}");
   EXPECT_EQ(recipe.question_template, "{question}");
@@ -98,7 +100,7 @@ TEST_F(Overrides, SetValues) {
   EXPECT_THAT(catalog_.folders, folders);
   EXPECT_EQ(recipe.stages[1].steps, 9);
   EXPECT_EQ(recipe.stages[0].batch, 3);
-  EXPECT_THAT(recipe.pipeline.encoder->loss_weights,
+  EXPECT_THAT(recipe.pipeline.parts.at("encoder").loss_weights,
               ElementsAre(Pair("contrastive", 0.5), Pair("reconstruction", 1.0)));
   EXPECT_EQ(recipe.evaluation[0].parameters.integer("limit"), 11);
   EXPECT_EQ(recipe.output, "a=b");
@@ -111,29 +113,30 @@ TEST_F(Overrides, AnotherPluginReplacesTheWholeComponentWhateverTheOrder) {
                                 std::vector<std::string>{"pipeline.sampler.guidance=2", "pipeline.sampler.plugin=ddpm"},
                                 std::vector<std::string>{"pipeline.sampler.guidance=2", "pipeline.sampler=ddpm"}}) {
     const auto recipe = load(good_recipe, overrides);
-    EXPECT_EQ(recipe.pipeline.sampler->name, "ddpm");
-    EXPECT_EQ(recipe.pipeline.sampler->parameters.integer("steps"), 30);
-    EXPECT_EQ(recipe.pipeline.sampler->parameters.number("guidance"), 2);
+    EXPECT_EQ(recipe.pipeline.parts.at("sampler").name, "ddpm");
+    EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.integer("steps"), 30);
+    EXPECT_EQ(recipe.pipeline.parts.at("sampler").parameters.number("guidance"), 2);
   }
   const auto same = load(good_recipe, {"pipeline.sampler.plugin=flow_matching"});
-  EXPECT_EQ(same.pipeline.sampler->parameters.integer("steps"), 20);
+  EXPECT_EQ(same.pipeline.parts.at("sampler").parameters.integer("steps"), 20);
 }
 
 TEST_F(Overrides, AnotherPluginDropsTheWeightsOfItsLosses) {
   const std::string weighted = changed("patch: 16}", "patch: 16, loss_weights: {contrastive: 0.3}}");
-  EXPECT_THAT(load(weighted).pipeline.encoder->loss_weights,
+  EXPECT_THAT(load(weighted).pipeline.parts.at("encoder").loss_weights,
               ElementsAre(Pair("contrastive", 0.3), Pair("reconstruction", 1.0)));
   const auto other = load(weighted, {"pipeline.encoder.plugin=pixels", "pipeline.decoder.tokens=64"});
-  EXPECT_EQ(other.pipeline.encoder->name, "pixels");
-  EXPECT_THAT(other.pipeline.encoder->loss_weights, IsEmpty());
+  EXPECT_EQ(other.pipeline.parts.at("encoder").name, "pixels");
+  EXPECT_THAT(other.pipeline.parts.at("encoder").loss_weights, IsEmpty());
 }
 
 TEST_F(Overrides, TakePartsOutAndPutThemBack) {
-  EXPECT_FALSE(load(good_recipe, {"pipeline.decoder=null"}).pipeline.decoder.has_value());
-  EXPECT_FALSE(load(good_recipe, {"pipeline.decoder=~"}).pipeline.decoder.has_value());
+  EXPECT_FALSE(load(good_recipe, {"pipeline.decoder=null"}).pipeline.parts.contains("decoder"));
+  EXPECT_FALSE(load(good_recipe, {"pipeline.decoder=~"}).pipeline.parts.contains("decoder"));
   EXPECT_EQ(load(changed("  decoder: {plugin: unclip, tokens: 16}", "  decoder: null"),
                  {"pipeline.decoder.plugin=patch_decoder"})
-                .pipeline.decoder->name,
+                .pipeline.parts.at("decoder")
+                .name,
             "patch_decoder");
 }
 

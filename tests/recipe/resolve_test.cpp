@@ -23,9 +23,9 @@ class Resolve : public RecipeTest {
     EXPECT_EQ(again.prompt_template, recipe.prompt_template);
     EXPECT_EQ(again.data.sources.front().dataset.parameters.values(),
               recipe.data.sources.front().dataset.parameters.values());
-    ASSERT_EQ(again.pipeline.encoder.has_value(), recipe.pipeline.encoder.has_value());
-    if (recipe.pipeline.encoder) {
-      EXPECT_EQ(again.pipeline.encoder->loss_weights, recipe.pipeline.encoder->loss_weights);
+    ASSERT_EQ(again.pipeline.roles(), recipe.pipeline.roles());
+    if (recipe.pipeline.find("encoder")) {
+      EXPECT_EQ(again.pipeline.parts.at("encoder").loss_weights, recipe.pipeline.parts.at("encoder").loss_weights);
     }
     ASSERT_EQ(again.stages.size(), recipe.stages.size());
     for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
@@ -38,6 +38,7 @@ TEST_F(Resolve, FillsInEveryDefault) {
   const auto recipe = load(good_recipe);
   EXPECT_EQ(recipe.resolved, R"(name: small
 output: runs
+inference_batch: 64
 plugin_folders: []
 seed: 0
 device: auto
@@ -144,7 +145,7 @@ TEST_F(Resolve, AwkwardValuesReadBackExactly) {
                                   "data.folder='010'", "data.held_out=['', true, 'x y']"});
   EXPECT_EQ(recipe.prompt_template, "a \"b\" \\ \t\n # {prompt}: é 😀 \x7f\x01");
   EXPECT_EQ(recipe.stages[1].learning_rate, 1.2345678901234567e-7);
-  EXPECT_EQ(recipe.pipeline.encoder->loss_weights.at("contrastive"), 1e-300);
+  EXPECT_EQ(recipe.pipeline.parts.at("encoder").loss_weights.at("contrastive"), 1e-300);
   const auto absolute = [](const char* folder) { return std::filesystem::absolute(folder).string(); };
   EXPECT_THAT(recipe.plugin_folders, ElementsAre(absolute("a, b"), absolute("null"), absolute("x-y"), absolute("-z")));
   expect_round_trip(recipe);
@@ -179,7 +180,7 @@ TEST_F(Resolve, SeveralSources) {
 
 TEST_F(Resolve, SmallestRecipe) {
   const auto recipe = load("name: x\ndata: shapes\ntokenizer: words\npipeline: {}\n");
-  EXPECT_FALSE(recipe.pipeline.encoder.has_value());
+  EXPECT_FALSE(recipe.pipeline.parts.contains("encoder"));
   EXPECT_TRUE(recipe.stages.empty());
   EXPECT_TRUE(recipe.evaluation.empty());
   EXPECT_EQ(recipe.wiring.features.tokens, 0);
@@ -205,7 +206,9 @@ TEST_F(Resolve, HashTellsWhatDecidesTheResult) {
 }
 
 TEST_F(Resolve, PathsCountFromWhereTheyAreNamed) {
-  const auto table = [](const blip3u::Recipe& recipe) { return recipe.pipeline.sampler->parameters.text("table"); };
+  const auto table = [](const blip3u::Recipe& recipe) {
+    return recipe.pipeline.parts.at("sampler").parameters.text("table");
+  };
   const auto here = [](const char* path) { return std::filesystem::absolute(path).lexically_normal().string(); };
   const std::string heun =
       "sampler:\n    plugin: acme/heun\n    stretch: 1\n    levels: [1e-3, 2]\n    table: ../t.bin";
@@ -213,7 +216,7 @@ TEST_F(Resolve, PathsCountFromWhereTheyAreNamed) {
   write(text, "deep/recipes/r.yaml");
   const auto recipe = blip3u::load_recipe("deep/recipes/r.yaml", {}, catalog_);
   EXPECT_EQ(table(recipe), here("deep/t.bin"));
-  EXPECT_THAT(recipe.pipeline.sampler->parameters.numbers("levels"), ElementsAre(1e-3, 2));
+  EXPECT_THAT(recipe.pipeline.parts.at("sampler").parameters.numbers("levels"), ElementsAre(1e-3, 2));
   expect_round_trip(recipe);
   write("base: deep/recipes/r.yaml\n", "over.yaml");
   EXPECT_EQ(table(blip3u::load_recipe("over.yaml", {}, catalog_)), here("deep/t.bin"));
@@ -237,13 +240,16 @@ TEST_F(Resolve, WeightsOfAComponent) {
   write("{}", "weights/vision/config.json");
   const std::string text = changed("patch: 16}", "patch: 16, weights: {from: weights, subfolder: vision}}");
   const auto recipe = load(text);
-  ASSERT_TRUE(recipe.pipeline.encoder->weights);
-  EXPECT_EQ(recipe.pipeline.encoder->weights->folder(), std::filesystem::absolute("weights/vision"));
+  ASSERT_TRUE(recipe.pipeline.parts.at("encoder").weights);
+  EXPECT_EQ(recipe.pipeline.parts.at("encoder").weights->folder(), std::filesystem::absolute("weights/vision"));
   expect_round_trip(recipe);
   EXPECT_NE(recipe.hash, load(good_recipe).hash);
   write("{ }", "weights/vision/config.json");
   EXPECT_NE(load(text).hash, recipe.hash);
-  EXPECT_FALSE(load(text, {"pipeline.encoder.weights=null"}).pipeline.encoder->weights);
+  const auto tokenizer = load(changed("tokenizer: words", "tokenizer: {plugin: words, weights: {from: weights}}"));
+  ASSERT_TRUE(tokenizer.tokenizer.weights);
+  expect_round_trip(tokenizer);
+  EXPECT_FALSE(load(text, {"pipeline.encoder.weights=null"}).pipeline.parts.at("encoder").weights);
   EXPECT_THAT(refusal(changed("patch: 16}", "patch: 16, weights: {form: weights}}")),
               AllOf(HasSubstr("unknown key `form` in `weights`"), HasSubstr("missing key `from` in `weights`")));
   EXPECT_THAT(refusal(changed("patch: 16}", "patch: 16, weights: {from: nowhere}}")), HasSubstr("there is no folder"));

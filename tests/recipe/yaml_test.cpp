@@ -20,7 +20,7 @@ class Yaml : public RecipeTest {
   /// The good recipe with a line for the sampler's parameter.
   static std::string with_sampler(const std::string& line) { return changed("    steps: 20\n", "    " + line + "\n"); }
   double guidance(const std::string& written) {
-    return load(with_sampler("guidance: " + written)).pipeline.sampler->parameters.number("guidance");
+    return load(with_sampler("guidance: " + written)).pipeline.parts.at("sampler").parameters.number("guidance");
   }
 };
 
@@ -99,7 +99,7 @@ TEST_F(Yaml, Numbers) {
 }
 
 TEST_F(Yaml, WholeNumbers) {
-  EXPECT_EQ(load(with_sampler("steps: 31")).pipeline.sampler->parameters.integer("steps"), 31);
+  EXPECT_EQ(load(with_sampler("steps: 31")).pipeline.parts.at("sampler").parameters.integer("steps"), 31);
   for (const char* written : {"010", "0x10", "3.0", "1e2", "yes", ".inf", "1_0", "+", "--3"}) {
     EXPECT_THAT(refusal(with_sampler(std::string("steps: ") + written)),
                 StartsWith("r.yaml:10:12: `steps` must be a whole number in plain digits"))
@@ -122,8 +122,8 @@ TEST_F(Yaml, TrueAndFalseOnly) {
   const auto encoder = [](const std::string& written) {
     return changed("patch: 16}", "patch: 16, reconstruct: " + written + "}");
   };
-  EXPECT_TRUE(load(encoder("true")).pipeline.encoder->parameters.boolean("reconstruct"));
-  EXPECT_FALSE(load(encoder("false")).pipeline.encoder->parameters.boolean("reconstruct"));
+  EXPECT_TRUE(load(encoder("true")).pipeline.parts.at("encoder").parameters.boolean("reconstruct"));
+  EXPECT_FALSE(load(encoder("false")).pipeline.parts.at("encoder").parameters.boolean("reconstruct"));
   for (const char* written : {"yes", "no", "on", "True", "TRUE", "1", "y", "'true'"}) {
     EXPECT_THAT(refusal(encoder(written)), StartsWith("r.yaml:5:51: `reconstruct` must be true or false, is "))
         << written;

@@ -13,7 +13,7 @@
 #include "blip3u/tokenizer.h"
 #include "io/interrupt.h"
 #include "pipeline/pipeline.h"
-#include "recipe/recipe.h"
+#include "recipe/check.h"
 #include "training/training_data.h"
 
 namespace blip3u::testing {
@@ -82,6 +82,18 @@ inline constexpr const char* fake_losses[] = {"difference"};
 inline constexpr ComponentDescriptor fake_encoder{
     .kind = Kind::encoder, .name = "fake", .summary = "", .losses = fake_losses, .create = &create<FakeEncoder>};
 
+/// Names a part of a pipeline with one encoder and one link.
+inline void put(Recipe& recipe, const std::string& role, ComponentChoice choice) {
+  PipelineChoices& pipeline = recipe.pipeline;
+  pipeline.parts[role] = std::move(choice);
+  if (role == "encoder") pipeline.understanding = {role};
+  for (const LinkKey& key : short_link_keys) {
+    if (role != key.name) continue;
+    if (pipeline.generation.empty()) pipeline.generation.push_back({.target = "encoder"});
+    pipeline.generation.front().*key.role = role;
+  }
+}
+
 inline Recipe fake_recipe() {
   Recipe recipe{.name = "fake",
                 .data = {.sources = {SourceChoice{}}, .image_size = 8, .window = 1},
@@ -90,9 +102,13 @@ inline Recipe fake_recipe() {
                 .question_template = "{question}"};
   recipe.wiring.image_size = 8;
   recipe.wiring.features = {.tokens = 1, .width = 4};
-  recipe.pipeline.encoder = ComponentChoice{
-      .kind = Kind::encoder, .name = "fake", .entry = {&fake_encoder, "/fake.so", "1", "hash"}, .parameters = {}};
-  recipe.pipeline.encoder->loss_weights["difference"] = 1;
+  put(recipe, "encoder",
+      {.kind = Kind::encoder,
+       .name = "fake",
+       .entry = {&fake_encoder, "/fake.so", "1", "hash"},
+       .parameters = {},
+       .wiring = recipe.wiring});
+  recipe.pipeline.parts.at("encoder").loss_weights["difference"] = 1;
   return recipe;
 }
 

@@ -233,8 +233,8 @@ constexpr ComponentDescriptor fake_decoder{
 
 TEST(Untrained, PartsDoNotAnswer) {
   Recipe recipe = fake_recipe();
-  recipe.pipeline.decoder = ComponentChoice{
-      .kind = Kind::decoder, .name = "fake", .entry = {&fake_decoder, "/fake.so", "1", "hash"}, .parameters = {}};
+  put(recipe, "decoder",
+      {.kind = Kind::decoder, .name = "fake", .entry = {&fake_decoder, "/fake.so", "1", "hash"}, .parameters = {}});
   const auto missing = [&] {
     return blip3u::Pipeline(recipe, std::make_unique<FakeTokenizer>(), at::kCPU)
         .missing_for(Model::Ability::reconstruct);

@@ -31,7 +31,8 @@ class StageTest : public ::testing::Test {
   StageRecord train(const std::string& name, const Stage& stage = fake_stage(), std::uint64_t seed = 7,
                     const Recipe& recipe = fake_recipe()) {
     Pipeline pipeline(recipe, std::make_unique<FakeTokenizer>(), at::kCPU);
-    return train_stage(stage, seed, pipeline, data_, nullptr, folder_ / name);
+    FeatureTable none;
+    return train_stage(stage, seed, pipeline, data_, none, folder_ / name);
   }
   std::vector<NamedTensor> weights(const std::string& name) {
     return load_safetensors(stage_weights(folder_ / name)).tensors;
@@ -100,14 +101,14 @@ TEST_F(StageTest, DependsOnTheSeed) {
 
 TEST_F(StageTest, WeighsLossesByTheRecipe) {
   Recipe recipe = fake_recipe();
-  recipe.pipeline.encoder->loss_weights["difference"] = 0.25;
+  recipe.pipeline.parts.at("encoder").loss_weights["difference"] = 0.25;
   const StageRecord record = train("stage", fake_stage(), 7, recipe);
   EXPECT_FLOAT_EQ(record.losses.at("total").front(), 0.25 * record.losses.at("difference").front());
 }
 
 TEST_F(StageTest, RefusesALossThatIsNotDeclared) {
   Recipe recipe = fake_recipe();
-  recipe.pipeline.encoder->loss_weights.clear();
+  recipe.pipeline.parts.at("encoder").loss_weights.clear();
   try {
     train("stage", fake_stage(), 7, recipe);
     FAIL() << "accepted";

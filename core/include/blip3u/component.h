@@ -5,8 +5,11 @@
 
 #include "blip3u/export.h"
 #include "blip3u/tensor.h"
+#include "blip3u/visual.h"
 
 namespace blip3u {
+
+class Generator;
 
 /// Base of all contracts. A component is owned by the pipeline that asked its plugin for it, lives on one device, and
 /// is used by one thread at a time. It reports bad input by throwing blip3u::Error and prints nothing.
@@ -26,6 +29,26 @@ class BLIP3U_API Component {
 
   /// Switches dropout and the like; components start in inference mode.
   virtual void set_training(bool) {}
+};
+
+/// Mixin of backbones and denoisers: learns more than words and its sampler's objective, such as to use all experts
+/// alike (Shazeer et al. 2017, arXiv:1701.06538) or to agree with the features of an encoder (Yu et al. 2024,
+/// arXiv:2410.06940). Its descriptor's `losses` names all terms, and the recipe weighs them.
+class BLIP3U_API LearnsBesides {
+ public:
+  virtual ~LearnsBesides();
+
+  /// The terms of what it computed with gradients since it was asked last; none if there was nothing. Asked of a
+  /// backbone once a step, without a target; of a denoiser after each of its sampler's losses, with that one's target.
+  virtual std::vector<Loss> take_losses(const Visual* target) = 0;
+};
+
+/// Mixin of backbones, denoisers and decoders: changes something of its own after each step of the optimiser that it
+/// learned from.
+class BLIP3U_API AfterStep {
+ public:
+  virtual ~AfterStep();
+  virtual void after_step(Generator&) = 0;  ///< with a row for each sample of a batch
 };
 
 }  // namespace blip3u

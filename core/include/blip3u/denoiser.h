@@ -30,9 +30,11 @@ struct BLIP3U_API Condition {
 
 /// What `prepare` may read. Each of B rows makes its own image.
 struct Given {
-  Session& context;                  ///< B rows; what came before the image
-  const Visual* previous = nullptr;  ///< what the generation link before this one made, B rows; null: it is the first
-  Tensor hidden = {};                ///< [B,N',C] of the backbone's type: states at previous' places, if committed
+  Session& context;  ///< B rows; what came before the image
+  /// What the generation link before this one made, B rows, in its target's own scale; in training, what that target
+  /// makes of the picture. Null: this link is the first.
+  const Visual* previous = nullptr;
+  Tensor hidden = {};  ///< [B,N',C] of the backbone's type: what Keeps::keep returned of previous; undefined: not kept
   /// Pictures in the context in their order, as the link's target encoder makes them, scaled as what is to be made: the
   /// first of each row, then the second, ... A row that has fewer has no valid token there.
   std::span<const Visual> sources = {};
@@ -87,13 +89,15 @@ class BLIP3U_API Streams {
   virtual std::unique_ptr<Stream> stream(const Condition&) = 0;
 };
 
-/// Mixin: a picture that was made stays in the conversation as the denoiser reads it. Without it the picture is decoded
-/// and read again by the backbone's encoders.
+/// Mixin: a picture that was made stays in the conversation as the denoiser reads it (capability "keep"): as each link
+/// keeps it, in their order. Where no link does, the picture is decoded and read again by the backbone's encoders; so
+/// are, always, the pictures of earlier replies that a request brings, and those of the reply itself in contexts of
+/// guidance other than the whole one.
 class BLIP3U_API Keeps {
  public:
   virtual ~Keeps();
-  /// Commits the made picture, one for each row, in the target's own scale, to the session that it was made in, and
-  /// returns the state [B,C] of its last token, from which the words after it follow.
+  /// Commits the made picture, one for each row, in the target's own scale, to a session of what came before it, and
+  /// returns the states [B,N',C], N' > 0, of the tokens that it committed. The words after it follow from the last.
   virtual Tensor keep(Session&, const Visual& made) = 0;
 };
 

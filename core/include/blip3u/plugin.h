@@ -31,13 +31,14 @@ inline constexpr std::uint32_t interface_version = 3;
 /// `objective` is reserved: no component has it yet.
 enum class Kind { encoder, backbone, denoiser, sampler, decoder, tokenizer, dataset, task, guidance, objective };
 
-/// What a component is told about the pipeline around its place, before any component is built.
+/// What a component is told about the pipeline around its place, before any component is built: what was known when
+/// its own `check` ran; of a link, when those of all its parts had run, and of a backbone, when those of all links had.
 struct Wiring {
   std::int64_t image_size = 0;      ///< pixels a side at which pictures are read and made: the recipe's data.image_size
   Layout features;                  ///< of this place: what the encoder makes, or the link's target; tokens == 0: none
   std::vector<Layout> reads;        ///< what the encoders make that the backbone reads with, in the recipe's order
   Layout previous;                  ///< what the generation link before this one makes; tokens == 0: it is the first
-  std::int64_t backbone_width = 0;  ///< set by the backbone's check; 0: there is no backbone
+  std::int64_t backbone_width = 0;  ///< set by the backbone's check; 0: there is none, or the place is before it
   std::int64_t experts = 0;         ///< sets of weights that blocks can name; set by the backbone's check
   std::int64_t extra_words = 0;     ///< rows that links add to the backbone's vocabulary; each adds to it in its check
   /// What the link's sampler trains its denoiser to predict, as prediction/path ("velocity/linear", "noise/cosine");
@@ -89,14 +90,15 @@ struct ComponentDescriptor {
   const char* name;                            ///< lower case, digits and underscores
   const char* summary;                         ///< one sentence
   std::span<const char* const> provides = {};  ///< capabilities that others may need
-  std::span<const char* const> needs = {};     ///< capabilities that the rest of the pipeline must provide
+  std::span<const char* const> needs = {};     ///< capabilities that what it works with must provide
   std::span<const ParameterSpec> parameters = {};
-  /// Names of all terms that `loss` may return (encoders, decoders, samplers). The recipe may weigh each of them.
+  /// Names of all terms that `loss` (of encoders, decoders, samplers) or `take_losses` may return. The recipe may weigh
+  /// each of them.
   std::span<const char* const> losses = {};
 
   /// Checks parameters against each other and against the wiring, and writes what this component adds to the wiring
-  /// (an encoder must set `features`, a backbone `backbone_width`). Called in the order
-  /// dataset, tokenizer, encoder, backbone, denoiser, sampler, guidance, decoder, task. Must not throw. May be null.
+  /// (an encoder must set `features`, a backbone `backbone_width`). Called in the order dataset, tokenizer, encoders,
+  /// backbone, each link's denoiser, sampler, solver and guidance, decoder, task. Must not throw. May be null.
   void (*check)(const Parameters&, Wiring&) = nullptr;
 
   /// Returns an object of the contract class of `kind`. May throw Error.

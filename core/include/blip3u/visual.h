@@ -22,7 +22,7 @@ struct Visual {
   Tensor codes;       ///< [B,N,R] int64 with R residual levels, -1 where masked; undefined when continuous
   Tensor valid = {};  ///< [B,N] bool, false for padding of a shorter row, at its end; undefined: all valid
   std::vector<Grid> grids = {};  ///< of each row, where the layout is ragged; empty: the layout's one grid, or none
-  std::int64_t source = 0;       ///< which of the encoders that the backbone reads with made it
+  std::int64_t source = 0;       ///< which of the encoders that the backbone reads with made it; -1: another
 };
 
 /// The shape of a Visual without its batch.

@@ -4,8 +4,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include "blip3u/image.h"
+#include "model/gallery.h"
 #include "model/messages.h"
-#include "model/pictures.h"
 #include "model/reader.h"
 
 namespace blip3u {
@@ -28,24 +28,21 @@ std::vector<Message> with_reply(const Request& request, const std::string& reply
 std::vector<double> log_likelihood(Pipeline& pipeline, std::span<const Request> requests,
                                    std::span<const std::string> replies) {
   const at::NoGradGuard no_grad;
-  std::vector<Tensor> pictures;
+  Gallery gallery(pipeline);
   std::vector<std::vector<Span>> rows;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto messages = in_templates(pipeline.recipe(), with_reply(requests[i], replies[i]));
     rows.push_back(pipeline.tokenizer().render(messages, /*open_reply=*/false));
-    for (Span& span : rows.back()) {
-      if (span.image >= 0) span.image += std::ssize(pictures);
-    }
+    std::vector<Tensor> pictures;
     for (const Tensor& picture : requests[i].images) pictures.push_back(to_bytes(picture));
-  }
-  SeenPictures seen;
-  if (!pictures.empty()) {
-    seen.push_back(
-        encode_pictures(pipeline.encoder(), pictures, pipeline.recipe().wiring.image_size, pipeline.device()));
+    const std::int64_t first = gallery.add(pictures);
+    for (Span& span : rows.back()) {
+      if (span.image >= 0) span.image += first;
+    }
   }
   const auto session = pipeline.backbone().begin(std::ssize(rows));
   const Reading reading =
-      read_spans(pipeline.backbone(), pipeline.device(), *session, rows, seen, {}, Purpose::learn_last);
+      read_spans(pipeline.backbone(), pipeline.device(), *session, rows, gallery.read(), {}, Purpose::learn_last);
   const Tensor likely = at::log_softmax(reading.logits.to(at::kFloat), -1)
                             .gather(1, reading.expected.unsqueeze(1))
                             .squeeze(1)

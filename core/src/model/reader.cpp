@@ -101,6 +101,11 @@ std::vector<Laid> lay_out(Backbone& backbone, at::Device device, const std::vect
   };
   if (std::ranges::any_of(rows, any_picture)) {
     for (const Visual& seen : pictures) shown.push_back(backbone.embed_visual(seen));
+    if (shown.empty()) {
+      throw Error(Fault::usage,
+                  "a conversation shows a picture, but the backbone reads with no encoder; name one in "
+                  "the recipe, or leave out the picture");
+    }
   }
   const bool axes =
       std::ranges::any_of(shown, [](const Block& block) { return block.places.defined() && block.places.dim() == 3; });

@@ -17,8 +17,8 @@
 #include "io/interrupt.h"
 #include "model/choose_words.h"
 #include "model/contexts.h"
+#include "model/gallery.h"
 #include "model/messages.h"
-#include "model/pictures.h"
 #include "model/reader.h"
 #include "model/sources.h"
 #include "model/turn.h"
@@ -41,7 +41,8 @@ class Responder {
       : pipeline_(pipeline),
         events_(events),
         announcement_(pipeline.tokenizer().id_of("image")),
-        stops_(pipeline.tokenizer().stops()) {
+        stops_(pipeline.tokenizer().stops()),
+        gallery_(pipeline) {
     for (const Request& request : requests) add(request);
   }
 
@@ -86,23 +87,12 @@ class Responder {
     turns_.push_back(std::move(turn));
   }
 
-  /// Shows pictures to the encoder, each once; returns the place of the first among all that were seen.
+  /// Takes in pictures as they are stored, so that a reply is the same to what is sent back.
   std::int64_t see(const std::vector<Tensor>& images) {
-    if (images.empty()) return seen_count_;
-    std::vector<Tensor> pictures;  // as they are stored, so that a reply is the same to what is sent back
+    std::vector<Tensor> pictures;
     pictures.reserve(images.size());
     for (const Tensor& image : images) pictures.push_back(to_bytes(image));
-    Visual visual =
-        encode_pictures(pipeline_.encoder(), pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
-    if (seen_.empty()) {
-      seen_.push_back(std::move(visual));
-    } else {
-      for (auto member : {&Visual::x, &Visual::codes, &Visual::valid}) {
-        Tensor& known = seen_.front().*member;
-        if (known.defined()) known = at::cat({known, visual.*member});
-      }
-    }
-    return std::exchange(seen_count_, seen_count_ + std::ssize(images));
+    return gallery_.add(pictures);
   }
 
   std::vector<Span> spans_of(const Turn& turn, const std::vector<Message>& messages, bool open_reply) const {
@@ -132,7 +122,7 @@ class Responder {
     }
     if (rows.empty()) return;
     group.draws = want == Want::image;
-    if (!group.draws || pipeline_.contexts().size() == 1) {  // else `draw` reads all contexts at once
+    if (!group.draws || contexts_of(pipeline_.links()).size() == 1) {  // else `draw` reads all contexts at once
       group.session = pipeline_.backbone().begin(std::ssize(rows));
       group.state = read(*group.session, rows, {});
     }
@@ -144,7 +134,9 @@ class Responder {
   }
 
   Tensor read(Session& session, const std::vector<std::vector<Span>>& rows, const Tensor& before) {
-    return read_spans(pipeline_.backbone(), pipeline_.device(), session, rows, seen_, before, Purpose::context).state;
+    return read_spans(pipeline_.backbone(), pipeline_.device(), session, rows, gallery_.read(), before,
+                      Purpose::context)
+        .state;
   }
 
   bool cancelled(const Turn& turn) const { return events_.cancelled && events_.cancelled(turn.index); }
@@ -262,7 +254,7 @@ class Responder {
 
   void draw(Group group) {
     std::vector<std::vector<std::vector<Span>>> rows;  // of each context
-    const std::vector<Context> contexts = pipeline_.contexts();
+    const std::vector<Context> contexts = contexts_of(pipeline_.links());
     for (const Context context : contexts) {
       rows.emplace_back();
       for (const Turn* turn : group.turns) {
@@ -277,18 +269,18 @@ class Responder {
       all = pipeline_.backbone().begin(std::ssize(together));
       read(*all, together, {});
     }
-    const std::vector<Visual> sources = sources_of(together);
+    const std::vector<std::vector<Visual>> sources = sources_of(together);
     std::vector<std::uint64_t> seeds;
     for (const Turn* turn : group.turns) {
       const auto number = static_cast<std::uint64_t>(turn->reply.images.size());
       seeds.push_back(number == 0 ? turn->request->seed : derive_seed(turn->request->seed, number));
     }
     Tensor images;
-    Visual made;
+    std::vector<Visual> made;  // by each link
     try {
       const Watch watch = [&](const Step& step) { return watch_step(group, step); };
-      made = pipeline_.paint(all ? *all : *group.session, contexts, sources, seeds, watch);
-      images = pipeline_.decode(made, seeds, watch);
+      made = paint(pipeline_.links(), all ? *all : *group.session, sources, seeds, watch);
+      images = pipeline_.decode(made.back(), seeds, watch);
     } catch (const Cancelled&) {
       stop_if_interrupted();
       for (Turn* turn : group.turns) finish(*turn, Reply::End::cancelled);
@@ -303,15 +295,19 @@ class Responder {
     go_on(std::move(group), made);
   }
 
-  /// The pictures that each row reads, as the denoiser sees them.
-  std::vector<Visual> sources_of(const std::vector<std::vector<Span>>& rows) const {
+  /// The pictures that each row reads, as the denoiser of each link sees them.
+  std::vector<std::vector<Visual>> sources_of(const std::vector<std::vector<Span>>& rows) {
     std::vector<std::vector<std::int64_t>> pictures(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
       for (const Span& span : rows[row]) {
         if (span.image >= 0) pictures[row].push_back(span.image);
       }
     }
-    return seen_.empty() ? std::vector<Visual>{} : source_pictures(pipeline_.scaled(seen_.front()), pictures);
+    std::vector<std::vector<Visual>> sources;
+    for (std::size_t link = 0; link < pipeline_.links().size(); ++link) {
+      sources.push_back(gallery_.sources(link, pictures));
+    }
+    return sources;
   }
 
   bool watch_step(const Group& group, const Step& step) {
@@ -324,7 +320,7 @@ class Responder {
     };
     if (std::ranges::none_of(group.turns, due)) return true;
     const std::vector<std::uint64_t> seeds(group.turns.size(), 0);
-    const Tensor images = pipeline_.decode(pipeline_.unscaled(*step.guess), seeds, {});
+    const Tensor images = pipeline_.decode(pipeline_.links().back().unscaled(*step.guess), seeds, {});
     for (std::size_t i = 0; i < group.turns.size(); ++i) {
       if (!due(group.turns[i])) continue;
       events_.preview(group.turns[i]->index, step.done, step.total, images[static_cast<std::int64_t>(i)]);
@@ -333,7 +329,7 @@ class Responder {
   }
 
   /// Lets turns whose reply goes on read what they made, and ends the others.
-  void go_on(Group group, const Visual& made) {
+  void go_on(Group group, const std::vector<Visual>& made) {
     std::vector<std::int64_t> going;
     for (std::size_t i = 0; i < group.turns.size(); ++i) {
       Turn& turn = *group.turns[i];
@@ -356,9 +352,14 @@ class Responder {
       made_places_[{turn->index, std::ssize(turn->reply.images) - 1}] = place;
       rows.push_back({{{}, place, 0}});
     }
-    auto* const keeps = dynamic_cast<Keeps*>(&pipeline_.denoiser());
-    group.state =
-        keeps ? keeps->keep(*group.session, select_pictures(made, going)) : read(*group.session, rows, group.state);
+    bool kept = false;
+    for (std::size_t link = 0; link < made.size(); ++link) {
+      auto* const keeps = dynamic_cast<Keeps*>(pipeline_.links()[link].denoiser);
+      if (keeps == nullptr) continue;
+      group.state = keeps->keep(*group.session, select_pictures(made[link], going)).select(1, -1);
+      kept = true;
+    }
+    if (!kept) group.state = read(*group.session, rows, group.state);
     group.draws = false;
     groups_.push_back(std::move(group));
   }
@@ -371,8 +372,7 @@ class Responder {
   std::deque<Group> groups_;
   std::vector<Tensor> images_;                  // that the requests bring, each once however many ask about it
   std::map<const void*, std::int64_t> places_;  // of the pictures in images_, by tensor
-  SeenPictures seen_;
-  std::int64_t seen_count_ = 0;
+  Gallery gallery_;
   std::map<std::pair<std::size_t, std::int64_t>, std::int64_t> made_places_;  // of picture n of a reply, once seen
 };
 

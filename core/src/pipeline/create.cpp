@@ -24,4 +24,12 @@ std::unique_ptr<Component> create_component(const CatalogEntry& entry, const std
   return made;
 }
 
+std::shared_ptr<Tokenizer> make_tokenizer(const Recipe& recipe) {
+  const ComponentChoice& choice = recipe.tokenizer;
+  const std::shared_ptr<Host> host = make_host(choice);
+  auto made = create_component<Tokenizer>(choice.entry, choice.name, choice.parameters,
+                                          {.wiring = recipe.wiring, .host = host.get()});
+  return {made.release(), [host](Tokenizer* tokenizer) { delete tokenizer; }};  // which may keep the host
+}
+
 }  // namespace blip3u

@@ -7,7 +7,8 @@
 #include <fmt/format.h>
 
 #include "blip3u/plugin.h"
-#include "recipe/catalog.h"
+#include "blip3u/tokenizer.h"
+#include "recipe/recipe.h"
 
 namespace blip3u {
 
@@ -31,5 +32,8 @@ std::unique_ptr<Contract> create_component(const CatalogEntry& entry, const std:
   static_cast<void>(made.release());
   return std::unique_ptr<Contract>(contract);
 }
+
+/// The recipe's tokenizer, not fitted or restored yet.
+BLIP3U_API std::shared_ptr<Tokenizer> make_tokenizer(const Recipe& recipe);
 
 }  // namespace blip3u

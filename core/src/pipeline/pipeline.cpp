@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,19 +15,29 @@
 #include "pipeline/create.h"
 #include "pipeline/host.h"
 #include "pipeline/texts.h"
-#include "recipe/check.h"
 
 namespace blip3u {
 
 namespace {
 
-constexpr std::int64_t inference_batch = 64;
-
 template <class T>
-T& present(const std::unique_ptr<T>& part, const char* role) {
-  if (!part)
-    throw Error(Fault::usage, fmt::format("this pipeline has no {}; name one under `pipeline.{}`", role, role));
+T& present(T* part, const char* kind) {
+  if (part == nullptr) throw Error(Fault::usage, fmt::format("this pipeline has no {}; name one in the recipe", kind));
   return *part;
+}
+
+bool embeds_texts(const ComponentChoice& encoder) {
+  return std::ranges::any_of(encoder.entry.component->provides,
+                             [](const char* name) { return std::string_view(name) == "text_embedding"; });
+}
+
+/// The encoder that shares a space with texts; else the first, which then is to blame; "" if there is none.
+std::string embedder_of(const PipelineChoices& choices) {
+  const std::vector<std::string> encoders = choices.encoders();
+  for (const std::string& role : encoders) {
+    if (embeds_texts(choices.parts.at(role))) return role;
+  }
+  return encoders.empty() ? std::string() : encoders.front();
 }
 
 /// Ctrl-C is heard between the steps of samplers and decoders.
@@ -63,75 +74,102 @@ Events shifted(const Events& events, std::size_t first) {
 
 }  // namespace
 
-Pipeline::Parts Pipeline::parts_for(Ability ability) {
-  switch (ability) {
-    case Ability::classify: return {"encoder"};
-    case Ability::answer:
-    case Ability::choose: return {"encoder", "backbone"};
-    case Ability::generate: return {"encoder", "backbone", "denoiser", "sampler", "solver", "guidance", "decoder"};
-    case Ability::reconstruct: return {"encoder", "decoder"};
+Pipeline::Parts Pipeline::parts_for(const PipelineChoices& choices, Ability ability) {
+  const auto or_missing = [](const std::string& role, const char* kind) { return role.empty() ? kind : role; };
+  if (ability == Ability::classify) return {or_missing(embedder_of(choices), "encoder")};
+  if (ability == Ability::reconstruct) return {or_missing(choices.decoded(), "encoder"), "decoder"};
+  Parts parts(choices.understanding.begin(), choices.understanding.end());
+  parts.insert("backbone");
+  if (ability != Ability::generate) {
+    if (choices.understanding.empty()) parts.insert("encoder");
+    return parts;
   }
-  return {};
+  for (const LinkChoice& link : choices.generation.empty() ? std::vector<LinkChoice>(1) : choices.generation) {
+    parts.insert(or_missing(link.target, "encoder"));
+    parts.insert(or_missing(link.denoiser, "denoiser"));
+    parts.insert(or_missing(link.sampler, "sampler"));
+    if (!link.solver.empty()) parts.insert(link.solver);
+    if (!link.guidance.empty()) parts.insert(link.guidance);
+  }
+  parts.insert("decoder");
+  return parts;
 }
 
-Pipeline::Pipeline(const Recipe& recipe, std::unique_ptr<Tokenizer> tokenizer, at::Device device,
+Pipeline::Pipeline(const Recipe& recipe, std::shared_ptr<Tokenizer> tokenizer, at::Device device,
                    const std::optional<Parts>& parts)
     : recipe_(recipe), device_(device), tokenizer_(std::move(tokenizer)) {
-  BuildContext context{.wiring = recipe.wiring,
-                       .peers = {.tokenizer = tokenizer_.get()},
-                       .device = device,
-                       .vocabulary = tokenizer_->vocabulary()};
-  const auto build = [&]<class Contract>(const std::optional<ComponentChoice>& choice, const char* role,
-                                         std::unique_ptr<Contract>& part) {
-    if (!choice || (parts && !parts->contains(role))) return;
-    context.seed = derive_seed(derive_seed(recipe.seed, "initial weights"), kind_name(choice->kind));
-    hosts_.push_back(make_host(*choice));
-    context.host = hosts_.back().get();
-    part = create_component<Contract>(choice->entry, choice->name, choice->parameters, context);
-  };
-  build(recipe.pipeline.encoder, "encoder", encoder_);
-  if (encoder_) context.peers.reads = {encoder_.get()};
-  context.peers.makes = encoder_.get();
-  build(recipe.pipeline.backbone, "backbone", backbone_);
-  context.peers.backbone = backbone_.get();
-  build(recipe.pipeline.denoiser, "denoiser", denoiser_);
-  build(recipe.pipeline.sampler, "sampler", sampler_);
-  build(recipe.pipeline.solver, "solver", solver_);
-  build(recipe.pipeline.guidance, "guidance", guidance_);
-  build(recipe.pipeline.decoder, "decoder", decoder_);
-  const std::int64_t width = recipe.wiring.features.width;
-  feature_scale_ = {at::zeros({width}, device), at::ones({width}, device)};
+  const PipelineChoices& choices = recipe_.pipeline;
+  Peers peers{.tokenizer = tokenizer_.get()};
+  for (const std::string& role : choices.encoders()) build<Encoder>(role, parts, peers);
+  for (const std::string& role : choices.understanding) {
+    if (auto* const encoder = dynamic_cast<Encoder*>(part(role))) peers.reads.push_back(encoder);
+  }
+  build<Backbone>("backbone", parts, peers);
+  peers.backbone = dynamic_cast<Backbone*>(part("backbone"));
+  for (const LinkChoice& choice : choices.generation) {
+    Link& link = links_.emplace_back();
+    link.target = peers.makes = dynamic_cast<Encoder*>(part(choice.target));
+    build<Denoiser>(choice.denoiser, parts, peers);
+    build<Sampler>(choice.sampler, parts, peers);
+    build<Sampler>(choice.solver, parts, peers);
+    build<Guidance>(choice.guidance, parts, peers);
+    link.denoiser = dynamic_cast<Denoiser*>(part(choice.denoiser));
+    link.sampler = dynamic_cast<Sampler*>(part(choice.sampler));
+    link.solver = choice.solver.empty() ? link.sampler : dynamic_cast<Sampler*>(part(choice.solver));
+    link.guidance = dynamic_cast<Guidance*>(part(choice.guidance));
+    const auto& read = choices.understanding;
+    const auto place = std::ranges::find(read, choice.target);
+    link.source = place == read.end() ? -1 : place - read.begin();
+    const ComponentChoice* const target = choices.find(choice.target);
+    const std::int64_t width = target ? target->wiring.features.width : 0;
+    link.scale = {at::zeros({width}, device), at::ones({width}, device)};
+  }
+  peers.makes = dynamic_cast<Encoder*>(part(choices.decoded()));
+  build<Decoder>("decoder", parts, peers);
 }
 
-Pipeline::~Pipeline() = default;
+Pipeline::~Pipeline() {
+  while (!parts_.empty()) parts_.pop_back();  // none outlives what it was given as a peer
+}
 
-Encoder& Pipeline::encoder() const { return present(encoder_, "encoder"); }
-Backbone& Pipeline::backbone() const { return present(backbone_, "backbone"); }
-Denoiser& Pipeline::denoiser() const { return present(denoiser_, "denoiser"); }
-Sampler& Pipeline::sampler() const { return present(sampler_, "sampler"); }
-Sampler& Pipeline::solver() const { return solver_ ? *solver_ : sampler(); }
-Decoder& Pipeline::decoder() const { return present(decoder_, "decoder"); }
+template <class Contract>
+void Pipeline::build(const std::string& role, const std::optional<Parts>& parts, const Peers& peers) {
+  const ComponentChoice* const choice = recipe_.pipeline.find(role);
+  if (!choice || (parts && !parts->contains(role))) return;
+  hosts_.push_back(make_host(*choice));
+  parts_.emplace_back(
+      role, create_component<Contract>(choice->entry, choice->name, choice->parameters,
+                                       {.wiring = choice->wiring,
+                                        .host = hosts_.back().get(),
+                                        .peers = peers,
+                                        .device = device_,
+                                        .vocabulary = tokenizer_->vocabulary(),
+                                        .seed = derive_seed(derive_seed(recipe_.seed, "initial weights"), role)}));
+}
 
 Component* Pipeline::part(std::string_view role) const {
-  if (role == "encoder") return encoder_.get();
-  if (role == "backbone") return backbone_.get();
-  if (role == "denoiser") return denoiser_.get();
-  if (role == "sampler") return sampler_.get();
-  if (role == "solver") return solver_.get();
-  if (role == "guidance") return guidance_.get();
-  if (role == "decoder") return decoder_.get();
-  return nullptr;
+  const auto found = std::ranges::find(parts_, role, [](const auto& part) -> std::string_view { return part.first; });
+  return found == parts_.end() ? nullptr : found->second.get();
 }
+
+Encoder& Pipeline::encoder() const {
+  const auto& read = recipe_.pipeline.understanding;
+  return present(dynamic_cast<Encoder*>(part(read.empty() ? "" : read.front())), "encoder");
+}
+Encoder& Pipeline::decoded() const {
+  return present(dynamic_cast<Encoder*>(part(recipe_.pipeline.decoded())), "encoder");
+}
+Backbone& Pipeline::backbone() const { return present(dynamic_cast<Backbone*>(part("backbone")), "backbone"); }
+Decoder& Pipeline::decoder() const { return present(dynamic_cast<Decoder*>(part("decoder")), "decoder"); }
 
 /// The first of these parts of which a weight is still the drawn one after every stage of the recipe; "" if there is
 /// none.
 std::string Pipeline::untrained(const Parts& roles) const {
-  for (const PipelineRole& each : pipeline_roles) {
-    const std::string_view role = each.name;
+  for (const std::string& role : recipe_.pipeline.roles()) {
     if (!roles.contains(role)) continue;
-    const auto& choice = recipe_.pipeline.*each.choice;
+    const ComponentChoice& choice = recipe_.pipeline.parts.at(role);
     const Component* const component = part(role);
-    if (!component || (choice && choice->weights)) continue;
+    if (!component || choice.weights) continue;
     std::vector<TrainedPart> trained;
     for (const Stage& stage : recipe_.stages) {
       for (TrainedPart& part : trained_parts(stage)) {
@@ -142,33 +180,31 @@ std::string Pipeline::untrained(const Parts& roles) const {
       if (std::ranges::any_of(trained, [&](const TrainedPart& part) { return part.holds(weight.name); })) continue;
       if (trained.empty()) {
         return fmt::format("the weights of {} `{}` are random: no stage trains it; add one, or give it `weights`", role,
-                           choice->name);
+                           choice.name);
       }
       return fmt::format(
           "the weight {} of {} `{}` is random: no stage trains it; widen a pattern of `train`, or give "
           "the part `weights`",
-          weight.name, role, choice->name);
+          weight.name, role, choice.name);
     }
   }
   return {};
 }
 
 std::string Pipeline::missing_for(Ability ability) const {
-  const Parts needed = parts_for(ability);
-  const auto lacks = [&](const PipelineRole& role) {
-    const bool optional = role.kind == Kind::guidance || std::string_view(role.name) == "solver";
-    return !optional && needed.contains(role.name) && !(recipe_.pipeline.*role.choice);
-  };
-  const auto* const lacking = std::ranges::find_if(pipeline_roles, lacks);
-  if (lacking != std::end(pipeline_roles)) return fmt::format("the recipe names no {}", lacking->name);
-  if (ability == Ability::classify) {
-    const auto provides = recipe_.pipeline.encoder->entry.component->provides;
-    if (std::ranges::none_of(provides, [](const char* name) { return std::string_view(name) == "text_embedding"; })) {
-      return fmt::format("encoder `{}` provides no text_embedding", recipe_.pipeline.encoder->name);
-    }
+  const PipelineChoices& choices = recipe_.pipeline;
+  Parts needed = parts_for(choices, ability);
+  for (const char* kind : {"encoder", "backbone", "denoiser", "sampler", "decoder"}) {
+    if (needed.contains(kind) && !choices.find(kind)) return fmt::format("the recipe names no {}", kind);
   }
-  const bool makes = ability == Ability::generate;  // its target is the encoder's features, trained or not
-  return makes ? untrained({"backbone", "denoiser", "sampler", "decoder"}) : untrained(needed);
+  if (ability == Ability::classify) {
+    const ComponentChoice& encoder = choices.parts.at(embedder_of(choices));
+    if (!embeds_texts(encoder)) return fmt::format("encoder `{}` provides no text_embedding", encoder.name);
+  }
+  if (ability == Ability::generate) {  // the features of targets are there to be made, trained or not
+    for (const LinkChoice& link : choices.generation) needed.erase(link.target);
+  }
+  return untrained(needed);
 }
 
 void Pipeline::require(Ability ability) const {
@@ -184,8 +220,8 @@ Tensor Pipeline::embed_images(const Tensor& images) {
   require(Ability::classify);
   const at::NoGradGuard no_grad;
   std::vector<Tensor> embedded;
-  for (const Tensor& batch : images.split(inference_batch)) {
-    embedded.push_back(encoder().embed_image(encoder().encode(batch.to(device_))).to(at::kCPU));
+  for (const Tensor& batch : images.split(recipe_.inference_batch)) {
+    embedded.push_back(embedder().embed_image(embedder().encode(batch.to(device_))).to(at::kCPU));
   }
   return at::cat(embedded);
 }
@@ -196,14 +232,18 @@ Tensor Pipeline::embed_texts(const std::vector<std::string>& texts) {
   std::vector<std::vector<std::int64_t>> rows;
   rows.reserve(texts.size());
   for (const std::string& text : texts) rows.push_back(frame_text(*tokenizer_, text));
-  return encoder().embed_text(pad_texts(rows, device_)).to(at::kCPU);
+  return embedder().embed_text(pad_texts(rows, device_)).to(at::kCPU);
+}
+
+Encoder& Pipeline::embedder() const {
+  return present(dynamic_cast<Encoder*>(part(embedder_of(recipe_.pipeline))), "encoder");
 }
 
 std::vector<Reply> Pipeline::respond(std::span<const Request> requests, const Events& events) {
   for (const Request& request : requests) require(request.want == Want::text ? Ability::answer : Ability::generate);
   std::vector<Reply> replies;
-  for (std::size_t first = 0; first < requests.size(); first += inference_batch) {
-    const auto batch = requests.subspan(first, std::min<std::size_t>(inference_batch, requests.size() - first));
+  for (std::size_t first = 0; first < requests.size(); first += recipe_.inference_batch) {
+    const auto batch = requests.subspan(first, std::min<std::size_t>(recipe_.inference_batch, requests.size() - first));
     for (Reply& reply : blip3u::respond(*this, batch, shifted(events, first))) replies.push_back(std::move(reply));
   }
   return replies;
@@ -216,52 +256,14 @@ std::vector<double> Pipeline::log_likelihood(std::span<const Request> requests,
     throw Error(Fault::usage, fmt::format("{} requests, but {} replies", requests.size(), replies.size()));
   }
   std::vector<double> result;
-  for (std::size_t first = 0; first < requests.size(); first += inference_batch) {
+  for (std::size_t first = 0; first < requests.size(); first += recipe_.inference_batch) {
     stop_if_interrupted();
-    const std::size_t count = std::min<std::size_t>(inference_batch, requests.size() - first);
+    const std::size_t count = std::min<std::size_t>(recipe_.inference_batch, requests.size() - first);
     const auto values =
         blip3u::log_likelihood(*this, requests.subspan(first, count), std::span(replies).subspan(first, count));
     result.insert(result.end(), values.begin(), values.end());
   }
   return result;
-}
-
-std::vector<Context> Pipeline::contexts() const {
-  return guidance_ ? guidance_->contexts() : std::vector<Context>{Context::whole};
-}
-
-Visual Pipeline::paint(Session& session, const std::vector<Context>& contexts, std::span<const Visual> sources,
-                       const std::vector<std::uint64_t>& seeds, const Watch& watch) {
-  const auto rows = std::ssize(seeds), count = std::ssize(contexts);
-  const std::vector<double> times = solver().times();
-  auto condition = denoiser().prepare({.context = session, .sources = sources, .times = times});
-  if (auto* const nulls = dynamic_cast<Nulls*>(&denoiser())) {
-    Tensor empty = at::zeros({count, rows}, at::kBool);
-    for (std::int64_t i = 0; i < count; ++i) empty[i].fill_(contexts[static_cast<std::size_t>(i)] == Context::nothing);
-    condition = nulls->null(*condition, empty.flatten().to(device_));
-  }
-  Generator noise(seeds);
-  const Layout layout = encoder().layout();
-  return unscaled(solver()
-                      .sample({.denoiser = denoiser(),
-                               .layout = layout,
-                               .condition = *condition,
-                               .noise = noise,
-                               .rows = rows,
-                               .contexts = count,
-                               .guidance = guidance_.get(),
-                               .watch = watch})
-                      .visual);
-}
-
-Visual Pipeline::unscaled(Visual made) const {
-  if (!made.codes.defined()) made.x = made.x * feature_scale_.deviation + feature_scale_.mean;
-  return made;
-}
-
-Visual Pipeline::scaled(Visual visual) const {
-  if (!visual.codes.defined()) visual.x = (visual.x - feature_scale_.mean) / feature_scale_.deviation;
-  return visual;
 }
 
 Tensor Pipeline::decode(const Visual& made, const std::vector<std::uint64_t>& seeds, const Watch& watch) {
@@ -279,10 +281,10 @@ Tensor Pipeline::reconstruct(const Tensor& images, const std::vector<std::uint64
   }
   const at::NoGradGuard no_grad;
   std::vector<Tensor> results;
-  for (std::int64_t first = 0; first < images.size(0); first += inference_batch) {
-    const std::int64_t last = std::min(images.size(0), first + inference_batch);
+  for (std::int64_t first = 0; first < images.size(0); first += recipe_.inference_batch) {
+    const std::int64_t last = std::min(images.size(0), first + recipe_.inference_batch);
     Generator noise(std::vector<std::uint64_t>(seeds.begin() + first, seeds.begin() + last));
-    const Visual features = encoder().encode(images.slice(0, first, last).to(device_));
+    const Visual features = decoded().encode(images.slice(0, first, last).to(device_));
     results.push_back(interruptible([&] {
                         return decoder().decode({.visual = features, .noise = noise, .watch = go_on});
                       }).to(at::kCPU));

@@ -56,18 +56,20 @@ BLIP3U_API const ParameterSpec& loss_weight_schema();
 /// The member of the wiring that a component's `check` must set, but left empty; null if there is none.
 BLIP3U_API const char* unset_member(Kind kind, const Wiring& wiring);
 
-/// A key of `pipeline`: the kind that it takes, and where the choice is kept.
-struct PipelineRole {
+/// A key of a link of `generation`. All but the target are keys of `pipeline` itself where there is only one link.
+struct LinkKey {
   const char* name;
   Kind kind;
-  std::optional<ComponentChoice> PipelineChoices::*choice;
+  std::string LinkChoice::*role;
 };
 /// In the order of their checks.
-inline constexpr PipelineRole pipeline_roles[] = {
-    {"encoder", Kind::encoder, &PipelineChoices::encoder},    {"backbone", Kind::backbone, &PipelineChoices::backbone},
-    {"denoiser", Kind::denoiser, &PipelineChoices::denoiser}, {"sampler", Kind::sampler, &PipelineChoices::sampler},
-    {"solver", Kind::sampler, &PipelineChoices::solver},      {"guidance", Kind::guidance, &PipelineChoices::guidance},
-    {"decoder", Kind::decoder, &PipelineChoices::decoder}};
+inline constexpr LinkKey link_keys[] = {{"target", Kind::encoder, &LinkChoice::target},
+                                        {"denoiser", Kind::denoiser, &LinkChoice::denoiser},
+                                        {"sampler", Kind::sampler, &LinkChoice::sampler},
+                                        {"solver", Kind::sampler, &LinkChoice::solver},
+                                        {"guidance", Kind::guidance, &LinkChoice::guidance}};
+/// Those of a pipeline with one link.
+inline constexpr std::span<const LinkKey> short_link_keys = std::span(link_keys).subspan(1);
 
 /// A key of a stage and the member that it fills.
 struct StageKey {
@@ -86,8 +88,10 @@ class ComponentChecker;
 /// Checks `data`: one data set with these keys among its own, or a list of `sources`.
 DataChoice check_data(const Node& node, const Position& where, ComponentChecker& components, Diagnostics& diagnostics);
 
+PipelineChoices check_pipeline(const Node& node, ComponentChecker& components, Diagnostics& diagnostics);
+
 /// Checks the list of stages against the parts of the pipeline that the recipe names.
-std::vector<Stage> check_stages(const Node& list, const Node* pipeline, Diagnostics& diagnostics);
+std::vector<Stage> check_stages(const Node& list, const PipelineChoices& pipeline, Diagnostics& diagnostics);
 
 BLIP3U_API const char* objective_name(ObjectiveKind objective);
 
@@ -96,26 +100,33 @@ class ComponentChecker {
  public:
   ComponentChecker(Catalog& catalog, Diagnostics& diagnostics) : catalog_(catalog), diagnostics_(diagnostics) {}
 
-  /// `node` is a component map. Components are added in the order of Kind-wise checks that plugin.h gives. `others` are
-  /// keys that the caller reads itself.
-  ComponentChoice add(Kind kind, const Node& node, const Position& where, std::span<const char* const> others = {});
+  /// `node` is a component map. `others` are keys that the caller reads itself; `role` is that of a part of the
+  /// pipeline.
+  ComponentChoice add(Kind kind, const Node& node, const Position& where, std::span<const char* const> others = {},
+                      const std::string& role = {});
 
-  /// Needs and provides, and the components' own checks. Without all components and their parameters in order it
-  /// leaves out what could only mislead. The wiring begins with the image size.
-  Wiring wire(std::int64_t image_size);
+  /// Needs and provides, and the components' own checks, in the order that plugin.h gives. Without all components and
+  /// their parameters in order it leaves out what could only mislead. Each part of the pipeline is given the wiring of
+  /// its place; returned is that of all other components.
+  Wiring wire(std::int64_t image_size, PipelineChoices& pipeline);
 
  private:
   struct Placed {
     ComponentChoice choice;
     const Node* node;
     Position where;
+    std::string role;      ///< of a part of the pipeline
     bool provided = true;  ///< with what it needs
   };
   bool find(Placed& placed);
   void read_loss_weights(Placed& placed);
   void read_weights(Placed& placed);
   void read_contents(Placed& placed);
-  void check_needs(Placed& placed);
+  /// Whether one may use the other: a link its own parts and its target, a decoder the encoder that it decodes.
+  static bool reaches(const Placed& placed, const Placed& other, const PipelineChoices& pipeline);
+  void check_needs(Placed& placed, const PipelineChoices& pipeline);
+  void check_kind(Kind kind, Wiring& wiring);
+  void check_role(const std::string& role, Wiring& wiring);
   void run_check(const Placed& placed, Wiring& wiring);
   std::string providers_of(std::string_view capability);
 

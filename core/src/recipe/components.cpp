@@ -1,6 +1,7 @@
 // Components of a recipe: finding them, their parameters, and whether they fit together.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -44,7 +45,8 @@ bool takes_weights(Kind kind) {
     case Kind::encoder:
     case Kind::backbone:
     case Kind::denoiser:
-    case Kind::decoder: return true;
+    case Kind::decoder:
+    case Kind::tokenizer: return true;
     default: return false;
   }
 }
@@ -58,8 +60,8 @@ const char* unset_member(Kind kind, const Wiring& wiring) {
 }
 
 ComponentChoice ComponentChecker::add(Kind kind, const Node& node, const Position& where,
-                                      std::span<const char* const> caller_keys) {
-  Placed placed{{kind, {}, {}, {}}, &node, where, true};
+                                      std::span<const char* const> caller_keys, const std::string& role) {
+  Placed placed{{kind, {}, {}, {}}, &node, where, role};
   const bool found = find(placed);
   all_found_ = all_found_ && found;
   if (found) {
@@ -160,24 +162,93 @@ bool ComponentChecker::find(Placed& placed) {
   return false;
 }
 
-Wiring ComponentChecker::wire(std::int64_t image_size) {
-  Wiring wiring;
-  wiring.image_size = image_size;
-  if (!all_found_) return wiring;
-  for (Placed& placed : placed_) check_needs(placed);
-  if (!all_valid_) return wiring;
-  for (const Placed& placed : placed_) run_check(placed, wiring);
-  return wiring;
+Wiring ComponentChecker::wire(std::int64_t image_size, PipelineChoices& pipeline) {
+  Wiring shared;
+  shared.image_size = image_size;
+  if (!all_found_) return shared;
+  for (Placed& placed : placed_) check_needs(placed, pipeline);
+  if (!all_valid_) return shared;
+  check_kind(Kind::dataset, shared);
+  check_kind(Kind::tokenizer, shared);
+
+  std::map<std::string, Layout> made;  // by encoder
+  for (const std::string& role : pipeline.encoders()) {
+    Wiring& own = pipeline.parts.at(role).wiring = shared;
+    check_role(role, own);
+    made[role] = own.features;
+    shared.facts = own.facts;
+  }
+  for (const std::string& role : pipeline.understanding) shared.reads.push_back(made[role]);
+  if (!shared.reads.empty()) shared.features = shared.reads.front();
+  check_role("backbone", shared);
+
+  Layout previous;
+  for (const LinkChoice& link : pipeline.generation) {
+    Wiring own = shared;
+    own.features = made[link.target];
+    own.previous = previous;
+    own.objective.clear();
+    for (const LinkKey& key : short_link_keys) check_role(link.*key.role, own);
+    for (const LinkKey& key : short_link_keys) {
+      if (const auto part = pipeline.parts.find(link.*key.role); part != pipeline.parts.end())
+        part->second.wiring = own;
+    }
+    previous = own.features;
+    shared.extra_words = own.extra_words;
+    shared.facts = own.facts;
+    shared.objective = own.objective;
+  }
+  if (const auto backbone = pipeline.parts.find("backbone"); backbone != pipeline.parts.end()) {
+    backbone->second.wiring = shared;  // with the words of all links
+  }
+  shared.features = made[pipeline.decoded()];
+  check_role("decoder", shared);
+  if (const auto decoder = pipeline.parts.find("decoder"); decoder != pipeline.parts.end()) {
+    decoder->second.wiring = shared;
+  }
+  check_kind(Kind::task, shared);
+  return shared;
 }
 
-void ComponentChecker::check_needs(Placed& placed) {
+void ComponentChecker::check_kind(Kind kind, Wiring& wiring) {
+  for (const Placed& placed : placed_) {
+    if (placed.choice.kind == kind) run_check(placed, wiring);
+  }
+}
+
+void ComponentChecker::check_role(const std::string& role, Wiring& wiring) {
+  for (const Placed& placed : placed_) {
+    if (!role.empty() && placed.role == role) run_check(placed, wiring);
+  }
+}
+
+bool ComponentChecker::reaches(const Placed& placed, const Placed& other, const PipelineChoices& pipeline) {
+  const auto link_of = [&](const std::string& role) -> const LinkChoice* {
+    for (const LinkChoice& link : pipeline.generation) {
+      for (const LinkKey& key : short_link_keys) {
+        if (!role.empty() && link.*key.role == role) return &link;
+      }
+    }
+    return nullptr;
+  };
+  const LinkChoice* const own = link_of(placed.role);
+  const LinkChoice* const others = link_of(other.role);
+  if (own && others) return own == others;
+  if (other.choice.kind != Kind::encoder) return true;
+  if (own) return other.role == own->target;
+  if (placed.choice.kind == Kind::decoder) return other.role == pipeline.decoded();
+  return true;
+}
+
+void ComponentChecker::check_needs(Placed& placed, const PipelineChoices& pipeline) {
   for (const char* need : placed.choice.entry.component->needs) {
     const bool provided = std::any_of(placed_.begin(), placed_.end(), [&](const Placed& other) {
-      return &other != &placed && contains(other.choice.entry.component->provides, need);
+      return &other != &placed && reaches(placed, other, pipeline) &&
+             contains(other.choice.entry.component->provides, need);
     });
     if (provided) continue;
     placed.provided = false;
-    diagnostics_.add(placed.where, fmt::format("{} needs `{}`, which nothing in this pipeline provides; {}",
+    diagnostics_.add(placed.where, fmt::format("{} needs `{}`, which nothing that it works with provides; {}",
                                                title(placed.choice), need, providers_of(need)));
   }
 }

@@ -35,13 +35,14 @@ class RecipeChecker {
     if (const Entry* tokenizer = section("tokenizer", "what turns text into numbers")) {
       recipe.tokenizer = components_.add(Kind::tokenizer, tokenizer->value, tokenizer->position);
     }
-    const Entry* pipeline = section("pipeline", "the parts of the model");
-    if (pipeline) check_pipeline(pipeline->value, recipe.pipeline);
+    if (const Entry* pipeline = section("pipeline", "the parts of the model")) {
+      recipe.pipeline = check_pipeline(pipeline->value, components_, diagnostics_);
+    }
     if (const Node* training = root_.value("training")) {
-      recipe.stages = check_stages(*training, pipeline ? &pipeline->value : nullptr, diagnostics_);
+      recipe.stages = check_stages(*training, recipe.pipeline, diagnostics_);
     }
     if (const Node* evaluation = root_.value("evaluation")) check_evaluation(*evaluation, recipe.evaluation);
-    recipe.wiring = components_.wire(recipe.data.image_size);
+    recipe.wiring = components_.wire(recipe.data.image_size, recipe.pipeline);
     return recipe;
   }
 
@@ -60,6 +61,7 @@ class RecipeChecker {
     recipe.seed = static_cast<std::uint64_t>(keys.integer("seed"));
     recipe.device = keys.text("device");
     recipe.output = keys.text("output");
+    recipe.inference_batch = keys.integer("inference_batch");
     check_text("name", is_plain_name(recipe.name), plain_name_form);
     check_text("device", is_device(recipe.device), "auto, cpu, cuda or cuda:N");
     check_text("output", !recipe.output.empty(), "the path of a folder");
@@ -99,23 +101,6 @@ class RecipeChecker {
       const std::string placeholder = fmt::format("{{{}}}", key);
       if (texts.text(key).find(placeholder) != std::string::npos) continue;
       expected_form(*templates.value(key), key, fmt::format("a text that contains {}", placeholder).c_str());
-    }
-  }
-
-  void check_pipeline(const Node& node, PipelineChoices& pipeline) {
-    if (!node.is(Node::Type::map)) expected(node, "pipeline", "a map of parts, such as {encoder: clip}", diagnostics_);
-    std::vector<std::string> known;
-    for (const PipelineRole& role : pipeline_roles) known.emplace_back(role.name);
-    for (const Entry& entry : node.entries) {
-      if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
-        diagnostics_.add(entry.position, fmt::format("unknown key {} in `pipeline`{}", in_ticks(entry.key),
-                                                     suggest(entry.key, known, "keys")));
-      }
-    }
-    for (const PipelineRole& role : pipeline_roles) {
-      const Entry* entry = node.find(role.name);
-      if (!entry || entry->value.is(Node::Type::null)) continue;  // `decoder: null` takes out the base's
-      pipeline.*role.choice = components_.add(role.kind, entry->value, entry->position);
     }
   }
 

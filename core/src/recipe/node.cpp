@@ -16,6 +16,9 @@ void expand(Node& node) {
   node = std::move(map);
 }
 
+/// Whether a target is an encoder that is read with, by its role, and not a plugin.
+bool names_encoder(std::string_view target) { return target == "encoder" || target.starts_with("understanding."); }
+
 }  // namespace
 
 Entry* Node::find(std::string_view key) {
@@ -51,7 +54,19 @@ void expand_short_forms(Node& root) {
     }
   }
   if (Entry* pipeline = root.find("pipeline")) {
-    for (Entry& part : pipeline->value.entries) expand(part.value);
+    for (Entry& part : pipeline->value.entries) {
+      if (part.key != "understanding" && part.key != "generation") expand(part.value);
+    }
+    if (Entry* understanding = pipeline->value.find("understanding")) {
+      for (Node& encoder : understanding->value.items) expand(encoder);
+    }
+    if (Entry* generation = pipeline->value.find("generation")) {
+      for (Node& link : generation->value.items) {
+        for (Entry& part : link.entries) {
+          if (part.key != "target" || !names_encoder(part.value.text)) expand(part.value);
+        }
+      }
+    }
   }
   if (Entry* evaluation = root.find("evaluation")) {
     for (Node& task : evaluation->value.items) expand(task);

@@ -31,6 +31,7 @@ struct ComponentChoice {
   /// Hashes of what stands at its paths, by parameter, and of `weights`; they stand for the paths in what names a run.
   /// None for a data set, whose fingerprint says what it holds.
   std::map<std::string, std::string, std::less<>> contents = {};
+  Wiring wiring = {};  ///< of its place; only parts of the pipeline have their own
 };
 
 /// A data set and its share in what is read.
@@ -82,7 +83,7 @@ struct Stage {
 
 /// Of an entry of Stage::train, `role` or `role:pattern`: weights of a part whose names match, as file names do.
 struct TrainedPart {
-  std::string role;           ///< encoder, decoder, backbone, denoiser
+  std::string role;           ///< of PipelineChoices::parts
   std::string pattern = "*";  ///< with * and ?
 
   BLIP3U_API bool holds(const std::string& weight) const;
@@ -90,16 +91,45 @@ struct TrainedPart {
 BLIP3U_API std::vector<TrainedPart> trained_parts(const Stage& stage);
 BLIP3U_API bool trains(const Stage& stage, std::string_view role);
 
-struct PipelineChoices {
-  /// `solver` makes pictures in place of the sampler that trained; without it the sampler does.
-  std::optional<ComponentChoice> encoder, backbone, denoiser, sampler, solver, guidance, decoder;
+/// A link of generation: what its target encoder makes of pictures, its denoiser learns to make. Roles of parts; ""
+/// where the recipe names none.
+struct LinkChoice {
+  std::string target, denoiser;
+  std::string sampler;   ///< trains the denoiser
+  std::string solver;    ///< makes pictures in place of the sampler that trained
+  std::string guidance;  ///< of the making
+  std::string place;     ///< the path in `pipeline`, such as generation.1; "" where the short keys are used
 };
+
+struct BLIP3U_API PipelineChoices {
+  /// By role, which is the path of keys in `pipeline`: encoder, backbone, understanding.1, generation.0.denoiser.
+  std::map<std::string, ComponentChoice, std::less<>> parts;
+  std::vector<std::string> understanding;  ///< the encoders that the backbone reads with
+  std::vector<LinkChoice> generation;      ///< each sees what those before it made
+
+  const ComponentChoice* find(std::string_view role) const;  ///< null if the recipe names none
+
+  /// All that are named, in the order in which they are built: encoders, backbone, link by link, decoder.
+  std::vector<std::string> roles() const;
+
+  /// Those that the backbone reads with, then the other targets.
+  std::vector<std::string> encoders() const;
+
+  /// The encoder whose features the decoder decodes: the last link's target, else the first that is read with; "" if
+  /// there is none.
+  std::string decoded() const;
+};
+
+/// The links whose losses a stage has: none if it learns no pictures, those whose denoisers it trains, or all if it
+/// trains no denoiser.
+BLIP3U_API std::vector<std::size_t> learned_links(const Stage& stage, const PipelineChoices& pipeline);
 
 struct Recipe {
   std::string name;
   std::uint64_t seed = 0;
   std::string device;                       ///< auto, cpu, cuda or cuda:N
   std::filesystem::path output;             ///< the folder that run directories go to
+  std::int64_t inference_batch = 64;        ///< requests that are worked on at once, which changes no result
   std::vector<std::string> plugin_folders;  ///< besides the program's own, absolute
   DataChoice data;
   ComponentChoice tokenizer;
@@ -109,7 +139,7 @@ struct Recipe {
   std::vector<Stage> stages;
   std::vector<ComponentChoice> evaluation;
 
-  Wiring wiring;           ///< as the components' checks left it
+  Wiring wiring;           ///< of data sets, tokenizer and tasks, as the checks of all parts left it
   std::string as_written;  ///< text of the file, for the run directory
   std::string resolved;    ///< YAML with every default filled in; loading it gives this recipe again
   std::string hash;        ///< hex, of `resolved` without name, output and plugin folders, and of the plugin files used

@@ -102,6 +102,35 @@ std::string emit(const DataChoice& data, For purpose) {
   return result;
 }
 
+std::string emit(const PipelineChoices& pipeline, For purpose) {
+  std::string parts;
+  const auto add = [&](const std::string& indent, std::string_view key, const std::string& role) {
+    if (const ComponentChoice* const choice = pipeline.find(role)) {
+      parts += fmt::format("{}{}:\n{}  {}", indent, key, indent, emit(*choice, indent + "  ", purpose));
+    }
+  };
+  add("  ", "encoder", "encoder");
+  if (!pipeline.understanding.empty() && !pipeline.find("encoder")) {
+    parts += "  understanding:\n";
+    for (const std::string& role : pipeline.understanding) {
+      parts += "    - " + emit(pipeline.parts.at(role), "      ", purpose);
+    }
+  }
+  add("  ", "backbone", "backbone");
+  const bool several = !pipeline.generation.empty() && !pipeline.generation.front().place.empty();
+  if (several) parts += "  generation:\n";
+  for (const LinkChoice& link : pipeline.generation) {
+    if (several) {
+      const bool own = link.target.starts_with(link.place);
+      parts += own ? "    - target:\n          " + emit(pipeline.parts.at(link.target), "          ", purpose)
+                   : fmt::format("    - target: {}\n", link.target);
+    }
+    for (const LinkKey& key : short_link_keys) add(several ? "      " : "  ", key.name, link.*key.role);
+  }
+  add("  ", "decoder", "decoder");
+  return parts.empty() ? "pipeline: {}\n" : "pipeline:\n" + parts;
+}
+
 std::string emit(const Stage& stage) {
   std::string result;
   for (const StageKey& key : stage_keys()) {
@@ -116,13 +145,7 @@ std::string emit_body(const Recipe& recipe, For purpose) {
   std::string body = fmt::format("seed: {}\ndevice: {}\n", recipe.seed, emit(recipe.device));
   body += emit(recipe.data, purpose);
   body += "tokenizer:\n  " + emit(recipe.tokenizer, "  ", purpose);
-  std::string parts;
-  for (const PipelineRole& role : pipeline_roles) {
-    if (const auto& choice = recipe.pipeline.*role.choice) {
-      parts += fmt::format("  {}:\n    {}", role.name, emit(*choice, "    ", purpose));
-    }
-  }
-  body += parts.empty() ? "pipeline: {}\n" : "pipeline:\n" + parts;
+  body += emit(recipe.pipeline, purpose);
   body += fmt::format("templates:\n  prompt: {}\n  question: {}\n", emit(recipe.prompt_template),
                       emit(recipe.question_template));
   body += recipe.stages.empty() ? "training: []\n" : "training:\n";
@@ -150,15 +173,13 @@ std::string identity_text(const ComponentChoice& choice, std::string_view parame
 }
 
 void resolve(Recipe& recipe) {
-  recipe.resolved =
-      fmt::format("name: {}\noutput: {}\nplugin_folders: {}\n{}", emit(recipe.name), emit(recipe.output.string()),
-                  emit(recipe.plugin_folders), emit_body(recipe, For::reading));
+  recipe.resolved = fmt::format("name: {}\noutput: {}\ninference_batch: {}\nplugin_folders: {}\n{}", emit(recipe.name),
+                                emit(recipe.output.string()), recipe.inference_batch, emit(recipe.plugin_folders),
+                                emit_body(recipe, For::reading));
 
   std::set<std::string> libraries = {recipe.tokenizer.entry.library_hash};
   for (const SourceChoice& source : recipe.data.sources) libraries.insert(source.dataset.entry.library_hash);
-  for (const PipelineRole& role : pipeline_roles) {
-    if (const auto& choice = recipe.pipeline.*role.choice) libraries.insert(choice->entry.library_hash);
-  }
+  for (const auto& [role, choice] : recipe.pipeline.parts) libraries.insert(choice.entry.library_hash);
   for (const ComponentChoice& task : recipe.evaluation) libraries.insert(task.entry.library_hash);
   std::string hashed = emit_body(recipe, For::identity);
   for (const std::string& hash : libraries) hashed += "# " + hash + '\n';

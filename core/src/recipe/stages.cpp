@@ -23,6 +23,7 @@ constexpr ParameterSpec recipe_keys[] = {
     integer("seed", 0, 0, std::int64_t{1} << 53, "decides every random number of a run"),
     text("device", "auto", "auto, cpu, cuda or cuda:N"),
     text("output", "runs", "folder for run directories, relative to the current directory"),
+    inference(integer("inference_batch", 64, 1, 1'000'000, "questions and pictures that are worked on at once")),
     texts("plugin_folders", "", "folders with further plugin libraries, relative to the current directory"),
 };
 
@@ -73,15 +74,15 @@ constexpr StageKey keys_of_stages[] = {
 /// What an objective runs, and which of that it may train.
 struct ObjectiveRule {
   ObjectiveKind objective;
-  std::vector<std::string> needs;
-  std::vector<std::string> trainable;
+  std::vector<Kind> needs;
+  std::vector<Kind> trainable;
 };
 
 const ObjectiveRule& rule_of(const std::string& name) {
   static const ObjectiveRule rules[] = {
-      {ObjectiveKind::encoder, {"encoder"}, {"encoder"}},
-      {ObjectiveKind::decoder, {"encoder", "decoder"}, {"decoder"}},
-      {ObjectiveKind::conversation, {"encoder", "backbone"}, {"encoder", "backbone", "denoiser"}},
+      {ObjectiveKind::encoder, {Kind::encoder}, {Kind::encoder}},
+      {ObjectiveKind::decoder, {Kind::encoder, Kind::decoder}, {Kind::decoder}},
+      {ObjectiveKind::conversation, {Kind::encoder, Kind::backbone}, {Kind::encoder, Kind::backbone, Kind::denoiser}},
   };
   return *std::find_if(std::begin(rules), std::end(rules),
                        [&](const ObjectiveRule& rule) { return name == objective_name(rule.objective); });
@@ -92,41 +93,81 @@ TrainedPart trained_part(const std::string& text) {
   return colon == std::string::npos ? TrainedPart{text} : TrainedPart{text.substr(0, colon), text.substr(colon + 1)};
 }
 
-bool has_part(const Node* pipeline, const std::string& part) {
-  const Node* node = pipeline ? pipeline->value(part) : nullptr;
-  return node && !node->is(Node::Type::null);
+/// The roles of a pipeline's parts of one kind.
+std::vector<std::string> roles_of(Kind kind, const PipelineChoices& pipeline) {
+  std::vector<std::string> roles = pipeline.roles();
+  std::erase_if(roles, [&](const std::string& role) { return pipeline.find(role)->kind != kind; });
+  return roles;
 }
 
-void check_needs(const ObjectiveRule& rule, const Position& where, const Node* pipeline, Diagnostics& diagnostics) {
-  for (const std::string& need : rule.needs) {
-    if (has_part(pipeline, need)) continue;
+bool trains_denoiser(const Stage& stage, const PipelineChoices& pipeline) {
+  const auto roles = roles_of(Kind::denoiser, pipeline);
+  return std::ranges::any_of(roles, [&](const std::string& role) { return trains(stage, role); });
+}
+
+void check_needs(const ObjectiveRule& rule, const Position& where, const PipelineChoices& pipeline,
+                 Diagnostics& diagnostics) {
+  std::vector<std::string> names;
+  for (const Kind need : rule.needs) names.emplace_back(kind_name(need));
+  for (const Kind need : rule.needs) {
+    if (!roles_of(need, pipeline).empty()) continue;
     diagnostics.add(where,
                     fmt::format("objective `{}` runs {}, but this pipeline has no {}; add one, or remove the stage",
-                                objective_name(rule.objective), fmt::join(rule.needs, ", "), need));
+                                objective_name(rule.objective), fmt::join(names, ", "), kind_name(need)));
   }
 }
 
-void check_roles(const ObjectiveRule& rule, const Node& train, Diagnostics& diagnostics) {
+void check_roles(const ObjectiveRule& rule, const Node& train, const PipelineChoices& pipeline,
+                 Diagnostics& diagnostics) {
+  std::vector<std::string> trainable;
+  for (const Kind kind : rule.trainable) {
+    std::vector<std::string> roles = roles_of(kind, pipeline);
+    if (roles.empty()) roles.emplace_back(kind_name(kind));  // that it is missing is said elsewhere
+    trainable.insert(trainable.end(), roles.begin(), roles.end());
+  }
   const std::string possible =
-      fmt::format("objective `{}` can train {}", objective_name(rule.objective), fmt::join(rule.trainable, ", "));
+      fmt::format("objective `{}` can train {}", objective_name(rule.objective), fmt::join(trainable, ", "));
   if (train.items.empty()) diagnostics.add(train.position, fmt::format("`train` names no part; {}", possible));
-  std::set<std::string> seen;
+  std::set<std::string> seen, roles;
   for (const Node& part : train.items) {
     const TrainedPart trained = trained_part(part.text);
     if (!seen.insert(part.text).second) {
       diagnostics.add(part.position, fmt::format("`train` names {} twice; remove one", in_ticks(part.text)));
-    } else if (std::ranges::find(rule.trainable, trained.role) == rule.trainable.end()) {
+    } else if (std::ranges::find(trainable, trained.role) == trainable.end()) {
       diagnostics.add(part.position, fmt::format("{} does not learn here; {}", in_ticks(trained.role), possible));
     } else if (trained.pattern.empty()) {
       diagnostics.add(part.position, fmt::format("no pattern after {}: name weights, such as `{}:blocks.*`, or leave "
                                                  "the colon out",
                                                  in_ticks(part.text), trained.role));
+    } else if (roles.insert(trained.role); rule.objective == ObjectiveKind::encoder && roles.size() == 2) {
+      diagnostics.add(part.position, "objective `encoder` trains one encoder; give each a stage of its own");
     }
   }
 }
 
+/// What pictures need that a stage learns to make.
+void check_links(const Stage& stage, const Position& where, const PipelineChoices& pipeline, Diagnostics& diagnostics) {
+  std::set<std::string> targets;
+  for (const std::size_t link : learned_links(stage, pipeline)) targets.insert(pipeline.generation[link].target);
+  for (const std::string& target : targets) {
+    if (!trains(stage, target)) continue;
+    diagnostics.add(where, fmt::format("`{}` makes what pictures are learned from, and must stand still; set "
+                                       "`image_weight: 0`, or do not train it",
+                                       target));
+  }
+  // Of a link in a list that a part is missing is said there.
+  const LinkChoice first = pipeline.generation.empty() ? LinkChoice() : pipeline.generation.front();
+  for (const auto& [role, kind] : {std::pair(first.denoiser, "denoiser"), std::pair(first.sampler, "sampler")}) {
+    if (!role.empty() || !first.place.empty()) continue;
+    diagnostics.add(where, fmt::format("pictures are made with a {0}, but this pipeline has no {0}; add one, or set "
+                                       "`image_weight: 0`",
+                                       kind));
+  }
+}
+
 /// What the weights of texts and pictures demand of the other keys.
-void check_conversation(const Stage& stage, const Node& node, const Node* pipeline, Diagnostics& diagnostics) {
+void check_conversation(const Stage& stage, const Node& node, const PipelineChoices& pipeline,
+                        Diagnostics& diagnostics) {
   if (stage.objective != ObjectiveKind::conversation) {
     constexpr std::string_view conversations[] = {"text_weight",  "image_weight",  "image_share", "dropout",
                                                   "text_dropout", "image_dropout", "word_dropout"};
@@ -143,29 +184,18 @@ void check_conversation(const Stage& stage, const Node& node, const Node* pipeli
   if (stage.dropout + stage.text_dropout + stage.image_dropout > 1) {
     diagnostics.add(where, "`dropout`, `text_dropout` and `image_dropout` together exceed 1; lower one");
   }
-  if (stage.image_weight == 0) {
-    if (stage.text_weight == 0) {
-      diagnostics.add(where, "`text_weight` and `image_weight` are both 0, so that nothing is learned; raise one");
-    }
-    if (trains(stage, "denoiser")) {
-      diagnostics.add(where, "`denoiser` learns from pictures, but `image_weight` is 0; raise it, or do not train it");
-    }
-    return;
+  if (stage.image_weight > 0) return check_links(stage, where, pipeline, diagnostics);
+  if (stage.text_weight == 0) {
+    diagnostics.add(where, "`text_weight` and `image_weight` are both 0, so that nothing is learned; raise one");
   }
-  if (trains(stage, "encoder")) {
-    diagnostics.add(where,
-                    "the encoder makes what pictures are learned from, and must stand still; set "
-                    "`image_weight: 0`, or do not train it");
-  }
-  for (const char* need : {"denoiser", "sampler"}) {
-    if (has_part(pipeline, need)) continue;
-    diagnostics.add(where, fmt::format("pictures are made with a {0}, but this pipeline has no {0}; add one, or set "
-                                       "`image_weight: 0`",
-                                       need));
+  for (const std::string& role : roles_of(Kind::denoiser, pipeline)) {
+    if (!trains(stage, role)) continue;
+    diagnostics.add(
+        where, fmt::format("`{}` learns from pictures, but `image_weight` is 0; raise it, or do not train it", role));
   }
 }
 
-Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnostics) {
+Stage check_stage(const Node& node, const PipelineChoices& pipeline, Diagnostics& diagnostics) {
   const CheckedMap checked = check_map(node, node.position, "the stage", stage_schema(), {}, diagnostics);
   const Parameters& keys = checked.parameters;
   Stage stage;
@@ -185,7 +215,7 @@ Stage check_stage(const Node& node, const Node* pipeline, Diagnostics& diagnosti
   check_needs(rule, node.value("objective")->position, pipeline, diagnostics);
   const Node* train = node.value("train");
   const bool readable = train && train->is(Node::Type::list) && train->items.size() == stage.train.size();
-  if (readable) check_roles(rule, *train, diagnostics);
+  if (readable) check_roles(rule, *train, pipeline, diagnostics);
   return stage;
 }
 
@@ -201,6 +231,16 @@ std::vector<TrainedPart> trained_parts(const Stage& stage) {
 
 bool trains(const Stage& stage, std::string_view role) {
   return std::ranges::any_of(trained_parts(stage), [&](const TrainedPart& part) { return part.role == role; });
+}
+
+std::vector<std::size_t> learned_links(const Stage& stage, const PipelineChoices& pipeline) {
+  std::vector<std::size_t> result;
+  if (stage.objective != ObjectiveKind::conversation || stage.image_weight <= 0) return result;
+  const bool some = trains_denoiser(stage, pipeline);
+  for (std::size_t i = 0; i < pipeline.generation.size(); ++i) {
+    if (!some || trains(stage, pipeline.generation[i].denoiser)) result.push_back(i);
+  }
+  return result;
 }
 
 std::span<const ParameterSpec> recipe_schema() { return recipe_keys; }
@@ -237,7 +277,7 @@ const char* objective_name(ObjectiveKind objective) {
   return "";
 }
 
-std::vector<Stage> check_stages(const Node& list, const Node* pipeline, Diagnostics& diagnostics) {
+std::vector<Stage> check_stages(const Node& list, const PipelineChoices& pipeline, Diagnostics& diagnostics) {
   std::vector<Stage> stages;
   if (!list.is(Node::Type::list)) expected(list, "training", "a list of stages, [] for none", diagnostics);
   std::map<std::string, Position> names;

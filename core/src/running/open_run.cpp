@@ -10,7 +10,6 @@
 #include "pipeline/create.h"
 #include "pipeline/device.h"
 #include "pipeline/pipeline.h"
-#include "recipe/check.h"
 #include "running/run_directory.h"
 #include "training/stage.h"
 
@@ -25,13 +24,11 @@ void warn_of_other_plugins(const Recipe& recipe, const RunDirectory& directory) 
   for (const nlohmann::json& plugin : manifest.value("plugins", nlohmann::json::array())) {
     hashes[plugin.value("name", "")] = plugin.value("sha256", "");
   }
-  for (const PipelineRole& role : pipeline_roles) {
-    const auto& choice = recipe.pipeline.*role.choice;
-    if (!choice) continue;
-    const auto trained = hashes.find(choice->name);
-    if (trained == hashes.end() || trained->second == choice->entry.library_hash) continue;
+  for (const auto& [role, choice] : recipe.pipeline.parts) {
+    const auto trained = hashes.find(choice.name);
+    if (trained == hashes.end() || trained->second == choice.entry.library_hash) continue;
     say(fmt::format("blip3u: {}: {} `{}` was built anew since this run was trained, and may give other results",
-                    directory.path().string(), role.name, choice->name));
+                    directory.path().string(), role, choice.name));
   }
 }
 
@@ -50,11 +47,10 @@ Recipe recipe_of(const std::filesystem::path& run_directory, Catalog& catalog,
 OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, Model::Ability ability) {
   const RunDirectory directory(run_directory);
   warn_of_other_plugins(recipe, directory);
-  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
-                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  auto tokenizer = make_tokenizer(recipe);
   std::vector<std::string> classes = directory.read_texts(*tokenizer);
   auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device),
-                                             Pipeline::parts_for(ability));
+                                             Pipeline::parts_for(recipe.pipeline, ability));
   for (const Stage& stage : recipe.stages) {
     if (!trains_anything(stage, *pipeline)) continue;
     const std::filesystem::path weights = directory.checkpoint(stage.name);

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <ctime>
+#include <map>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -38,9 +40,8 @@ namespace {
 
 std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-std::unique_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const TrainingData& data) {
-  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
-                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+std::shared_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const TrainingData& data) {
+  auto tokenizer = make_tokenizer(recipe);
   if (auto* const learner = dynamic_cast<LearnsVocabulary*>(tokenizer.get())) learner->fit(data.texts());
   return tokenizer;
 }
@@ -221,10 +222,7 @@ class Run {
     };
     for (const SourceChoice& source : recipe_.data.sources) add(source.dataset);
     add(recipe_.tokenizer);
-    for (const auto* part : {&recipe_.pipeline.encoder, &recipe_.pipeline.backbone, &recipe_.pipeline.denoiser,
-                             &recipe_.pipeline.sampler, &recipe_.pipeline.decoder}) {
-      if (*part) add(**part);
-    }
+    for (const std::string& role : recipe_.pipeline.roles()) add(recipe_.pipeline.parts.at(role));
     for (const ComponentChoice& task : recipe_.evaluation) add(task);
     directory_.write_manifest(manifest_);
   }
@@ -279,26 +277,31 @@ class Run {
       say(fmt::format("stage {}: nothing to train", stage.name));
       return;
     }
-    const bool frozen = !trains(stage, "encoder");
-    const std::string feature_key = frozen ? keys.features() : std::string();
+    keep_features(stage, keys, pipeline);
     const fs::path folder = shared_ / "stages" / fmt::format("{}-{}", stage.name, keys.next(stage));
     create_folder(folder);
     const FileLock lock(folder / ".lock");
     const bool known = fs::exists(stage_weights(folder));
-    if (frozen && !known && feature_key != feature_key_) {
-      features_.reset();
-      features_ = std::make_unique<Features>(pipeline.encoder(), recipe_.wiring.image_size, pipeline.device(),
-                                             shared_ / "features" / feature_key);
-      feature_key_ = feature_key;
-    }
     const std::uint64_t seed = derive_seed(derive_seed(recipe_.seed, "stage"), stage.name);
-    const StageRecord record = train_stage(stage, seed, pipeline, data, frozen ? features_.get() : nullptr, folder);
+    const StageRecord record = train_stage(stage, seed, pipeline, data, features_, folder);
     if (known) say(fmt::format("stage {}: taken from {}", stage.name, folder.string()));
     write_atomically(directory_.checkpoint(stage.name), read_text(stage_weights(folder)));
     directory_.write_losses(stage.name, record.losses);
     stages_.push_back({{"name", stage.name}, {"steps", stage.steps}, {"losses", losses_at_end(record)}});
     manifest_["seconds"]["stage " + stage.name] = record.seconds;
     directory_.write_manifest(manifest_);
+  }
+
+  /// Has the features of the encoders that stand still in this stage at hand.
+  void keep_features(const Stage& stage, const StageKeys& keys, const Pipeline& pipeline) {
+    for (const std::string& role : recipe_.pipeline.encoders()) {
+      const std::string key = trains(stage, role) ? std::string() : keys.features(role);
+      if (std::exchange(feature_keys_[role], key) == key) continue;
+      features_.erase(role);
+      if (key.empty()) continue;
+      features_.try_emplace(role, dynamic_cast<Encoder&>(*pipeline.part(role)), recipe_.wiring.image_size,
+                            pipeline.device(), shared_ / "features" / key);
+    }
   }
 
   void evaluate(const PlannedTask& task, Pipeline& pipeline, const TrainingData& data) {
@@ -311,8 +314,8 @@ class Run {
   const RunOptions& options_;
   const RunDirectory directory_;
   const fs::path shared_;  // stages and features, for all runs beside this one
-  std::unique_ptr<Features> features_;
-  std::string feature_key_;
+  FeatureTable features_;  // of the encoders that stand still
+  std::map<std::string, std::string> feature_keys_;
   json manifest_;
   json stages_ = json::array();
 };

@@ -1,5 +1,7 @@
-// What the objectives of all stages share: their samples, and noise by purpose and step.
+// What the objectives of all stages share: their samples, noise by purpose and step, and the weights of losses.
 #pragma once
+
+#include <string>
 
 #include "model/pictures.h"
 #include "training/objectives.h"
@@ -11,22 +13,20 @@ class CommonObjective : public StageObjective {
   CommonObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline)
       : stage_(stage), seed_(seed), pipeline_(pipeline) {}
 
-  void after_step(std::int64_t step) override {
-    if (!trains(stage_, "encoder")) return;
-    Generator generator = noise(step, "after step");
-    pipeline_.encoder().after_step(generator);
-  }
+  void after_step(std::int64_t step) override;
 
  protected:
   std::uint64_t step_seed(std::int64_t step, const char* purpose) const {
     return derive_seed(derive_seed(seed_, purpose), static_cast<std::uint64_t>(step));
   }
-  Generator noise(std::int64_t step, const char* purpose = "noise") const {
-    return Generator::for_rows(step_seed(step, purpose), 0, stage_.batch);
-  }
+  Generator noise(std::int64_t step) const { return Generator::for_rows(step_seed(step, "noise"), 0, stage_.batch); }
   Tensor images(const std::vector<Tensor>& pictures) const {
     return square_pictures(pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
   }
+
+  /// A loss that the part in a role returned, as `prefix` and its own name, with the recipe's weight times `factor`.
+  /// Throws Error(Fault::plugin) if the part's descriptor does not declare it.
+  Term term(Loss loss, const std::string& role, const std::string& prefix = {}, double factor = 1) const;
 
   const Stage stage_;
   const std::uint64_t seed_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -11,6 +11,7 @@
 
 #include "blip3u/error.h"
 #include "model/contexts.h"
+#include "model/gallery.h"
 #include "model/messages.h"
 #include "model/reader.h"
 #include "model/sources.h"
@@ -30,8 +31,12 @@ bool any_learned(const Sample& sample, Part::Type type) {
 class ConversationObjective final : public CommonObjective {
  public:
   ConversationObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data,
-                        Features* features)
-      : CommonObjective(stage, seed, pipeline), features_(features) {
+                        FeatureTable& features)
+      : CommonObjective(stage, seed, pipeline),
+        features_(features),
+        learned_(learned_links(stage, pipeline.recipe().pipeline)),
+        keeps_(std::ranges::any_of(pipeline.links(),
+                                   [](const Link& link) { return dynamic_cast<Keeps*>(link.denoiser) != nullptr; })) {
     const bool texts = stage.text_weight > 0, pictures = stage.image_weight > 0;
     const bool apart = texts && pictures && stage.image_share > 0;
     const std::int64_t made = apart ? std::llround(stage.image_share * static_cast<double>(stage.batch)) : stage.batch;
@@ -43,34 +48,37 @@ class ConversationObjective final : public CommonObjective {
       const auto rest = [](const Sample& sample) { return learns_text(sample) && !makes_picture(sample); };
       rows_.emplace("texts.", SampleRows(data, derive_seed(seed, "order of texts"), stage.batch - made, rest));
     }
-    if (!pictures) return;
-    objective_ = dynamic_cast<Objective*>(&pipeline.sampler());
-    if (objective_ == nullptr) {
-      throw Error(Fault::usage, fmt::format("pipeline.sampler: `{}` only solves and trains nothing; name it under "
-                                            "pipeline.solver, and a sampler with an objective here",
-                                            pipeline.recipe().pipeline.sampler->name));
+    for (const std::size_t link : learned_) {
+      if (dynamic_cast<Objective*>(pipeline.links()[link].sampler) != nullptr) continue;
+      const std::string& role = pipeline.recipe().pipeline.generation[link].sampler;
+      throw Error(Fault::usage,
+                  fmt::format("pipeline.{0}: `{1}` only solves and trains nothing; name it as the solver, "
+                              "and a sampler with an objective here",
+                              role, pipeline.recipe().pipeline.parts.at(role).name));
     }
   }
 
-  std::vector<Loss> losses(std::int64_t step) override {
+  std::vector<Term> losses(std::int64_t step) override {
     const std::uint64_t noise = step_seed(step, "noise"), dropout = step_seed(step, "dropout");
-    std::vector<Tensor> pictures;
+    Gallery gallery(pipeline_, [this](const std::string& role, std::span<const Tensor> pictures) {
+      const auto frozen = features_.find(role);
+      if (frozen != features_.end()) return frozen->second.of(pictures);
+      return encode_pictures(dynamic_cast<Encoder&>(*pipeline_.part(role)), pictures,
+                             pipeline_.recipe().wiring.image_size, pipeline_.device());
+    });
     std::map<std::size_t, std::vector<Row>> alike;  // rows that make equally many pictures go on in step
     std::uint64_t number = 0;
     for (auto& [name, rows] : rows_) {
       for (Sample& sample : rows.next()) {
-        Row row = make_row(sample, std::ssize(pictures), derive_seed(dropout, number));
+        Row row = make_row(sample, gallery.add(sample.images), derive_seed(dropout, number));
         row.noise = derive_seed(noise, number++);
-        pictures.insert(pictures.end(), sample.images.begin(), sample.images.end());
         alike[row.stretches.size()].push_back(std::move(row));
       }
     }
-    const Visual seen = see(pictures);
-    std::vector<Loss> losses;
-    for (const auto& [stretches, group] : alike) {
-      for (Loss& loss : learn(group, seen)) add(losses, std::move(loss));
-    }
-    return losses;
+    std::vector<Term> terms;
+    for (const auto& [stretches, group] : alike) learn(group, gallery, terms);
+    take_losses("backbone", nullptr, 1, terms);
+    return terms;
   }
 
   std::vector<NamedTensor> position() const override {
@@ -106,7 +114,7 @@ class ConversationObjective final : public CommonObjective {
       messages = in_context(messages, context, "");
       if (stage_.word_dropout > 0) drop_words(messages, derive_seed(seed, "words"));
     }
-    if (stage_.image_weight <= 0) {
+    if (stage_.image_weight <= 0 && !keeps_) {  // else they are kept, as in use
       for (Message& message : messages) {
         for (Part& part : message.content) {
           if (part.type == Part::Type::image) part.weight = 0;
@@ -146,24 +154,27 @@ class ConversationObjective final : public CommonObjective {
     }
   }
 
-  Visual see(const std::vector<Tensor>& pictures) {
-    if (pictures.empty()) return {};
-    if (features_) return features_->of(pictures);
-    return encode_pictures(pipeline_.encoder(), pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
-  }
-
-  static void add(std::vector<Loss>& losses, Loss loss) {
-    for (Loss& known : losses) {
-      if (known.name != loss.name) continue;
-      known.sum = known.sum + loss.sum;
-      known.count = known.count + loss.count;
+  static void add(std::vector<Term>& terms, Term term) {
+    for (Term& known : terms) {
+      if (known.loss.name != term.loss.name) continue;
+      known.loss.sum = known.loss.sum + term.loss.sum;
+      known.loss.count = known.loss.count + term.loss.count;
       return;
     }
-    losses.push_back(std::move(loss));
+    terms.push_back(std::move(term));
   }
 
-  // Rows that are cut into equally many stretches.
-  std::vector<Loss> learn(const std::vector<Row>& rows, const Visual& seen) {
+  /// What a part learns besides, if it can and learns here.
+  void take_losses(const std::string& role, const Visual* target, double factor, std::vector<Term>& terms) {
+    auto* const able = dynamic_cast<LearnsBesides*>(pipeline_.part(role));
+    if (able == nullptr) return;
+    for (Loss& loss : able->take_losses(target)) {
+      if (trains(stage_, role)) add(terms, term(std::move(loss), role, role + ".", factor));
+    }
+  }
+
+  /// Rows that are cut into equally many stretches.
+  void learn(const std::vector<Row>& rows, Gallery& gallery, std::vector<Term>& terms) {
     std::vector<std::uint64_t> seeds;
     Tensor empty = at::zeros({std::ssize(rows)}, at::kBool);
     for (const Row& row : rows) {
@@ -173,13 +184,11 @@ class ConversationObjective final : public CommonObjective {
     Generator generator(seeds);
     Backbone& backbone = pipeline_.backbone();
     const auto session = backbone.begin(std::ssize(rows));
-    const SeenPictures pictures = seen.x.defined() || seen.codes.defined() ? SeenPictures{seen} : SeenPictures{};
+    const SeenPictures pictures = gallery.read();
     std::vector<std::vector<std::int64_t>> shown(rows.size());  // pictures of each row so far
-    auto* const keeps = dynamic_cast<Keeps*>(pipeline_.part("denoiser"));
-    std::vector<Loss> losses;
     Tensor state;
+    bool kept = false;  // the picture before this stretch stays as a denoiser made it
     const std::size_t count = rows.front().stretches.size();
-    const Visual all = count > 1 ? pipeline_.scaled(seen) : Visual{};  // as the denoiser sees them
     for (std::size_t k = 0; k < count; ++k) {
       std::vector<std::vector<Span>> stretch;
       for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -187,39 +196,69 @@ class ConversationObjective final : public CommonObjective {
         for (const Span& span : stretch.back()) {
           if (span.image >= 0) shown[i].push_back(span.image);
         }
+        if (kept) stretch.back().erase(stretch.back().begin());
       }
       const bool last = k + 1 == count;
       if (last && k > 0 && stage_.text_weight <= 0) break;  // nobody asks what follows the last picture
-      if (keeps != nullptr && k > 0) {                      // the picture stays as the denoiser made it
-        std::vector<std::int64_t> made;
-        for (auto& row : stretch) {
-          made.push_back(row.front().image);
-          row.erase(row.begin());
-        }
-        state = keeps->keep(*session, select_pictures(seen, made));
-      }
       const Purpose purpose = stage_.text_weight <= 0 ? Purpose::context : last ? Purpose::learn_last : Purpose::learn;
       const Reading reading = read_spans(backbone, pipeline_.device(), *session, stretch, pictures, state, purpose);
       state = reading.state;
-      if (reading.logits.defined()) add(losses, text_loss(reading));
+      if (reading.logits.defined()) add(terms, {text_loss(reading), stage_.text_weight});
       if (last) break;
       std::vector<std::int64_t> made;
       for (const Row& row : rows) made.push_back(row.stretches[k + 1].front().image);
-      const std::vector<Visual> sources = source_pictures(all, shown);
-      auto condition = pipeline_.denoiser().prepare({.context = *session, .sources = sources});
-      if (auto* const nulls = dynamic_cast<Nulls*>(&pipeline_.denoiser())) {
-        condition = nulls->null(*condition, empty.to(pipeline_.device()));
-      }
-      const Visual target = select_pictures(all, made);
-      for (Loss& loss : objective_->loss({pipeline_.denoiser(), target, *condition, generator})) {
-        add(losses, std::move(loss));
-      }
+      const bool read_on = stage_.text_weight > 0 || k + 2 < count;
+      const Tensor after = make_pictures(*session, made, shown, gallery, empty, generator, read_on, terms);
+      kept = after.defined();
+      if (kept) state = after;
     }
-    return losses;
   }
 
-  Features* features_;
-  Objective* objective_ = nullptr;          // of the sampler, if pictures are made
+  /// The losses of the links for one picture of each row. Denoisers commit it as they keep it, where something reads
+  /// it: the state that it leaves is returned, undefined where none does.
+  Tensor make_pictures(Session& session, const std::vector<std::int64_t>& made,
+                       const std::vector<std::vector<std::int64_t>>& shown, Gallery& gallery, const Tensor& empty,
+                       Generator& generator, bool read_on, std::vector<Term>& terms) {
+    Tensor state;
+    Given given{.context = session};
+    Visual previous;
+    const std::size_t learned = learned_.empty() ? 0 : learned_.back() + 1;
+    for (std::size_t k = 0; k < (read_on ? pipeline_.links().size() : learned); ++k) {
+      const Link& link = pipeline_.links()[k];
+      const LinkChoice& choice = pipeline_.recipe().pipeline.generation[k];
+      auto* const keeps = dynamic_cast<Keeps*>(link.denoiser);
+      const bool learns = std::ranges::find(learned_, k) != learned_.end();
+      if (!learns && keeps == nullptr && k + 1 >= learned) continue;  // nobody asks for its picture
+      Visual own = select_pictures(gallery.seen_by(choice.target), made);
+      const std::vector<Visual> sources = learns ? gallery.sources(k, shown) : std::vector<Visual>{};
+      given.sources = sources;
+      if (learns) {
+        auto condition = link.denoiser->prepare(given);
+        if (auto* const nulls = dynamic_cast<Nulls*>(link.denoiser)) {
+          condition = nulls->null(*condition, empty.to(pipeline_.device()));
+        }
+        const Visual target = link.scaled(own);
+        auto& objective = dynamic_cast<Objective&>(*link.sampler);
+        const std::string prefix = choice.place.empty() ? "" : choice.place + ".";
+        for (Loss& loss : objective.loss({*link.denoiser, target, *condition, generator})) {
+          add(terms, term(std::move(loss), choice.sampler, prefix, stage_.image_weight));
+        }
+        take_losses(choice.denoiser, &target, stage_.image_weight, terms);
+      }
+      given.hidden = Tensor();
+      if (keeps != nullptr && (read_on || k + 1 < learned)) {
+        given.hidden = keeps->keep(session, own);
+        state = given.hidden.select(1, -1);
+      }
+      previous = std::move(own);
+      given.previous = &previous;
+    }
+    return state;
+  }
+
+  FeatureTable& features_;
+  const std::vector<std::size_t> learned_;  // links
+  const bool keeps_;                        // a denoiser keeps pictures in the session
   std::map<std::string, SampleRows> rows_;  // by the prefix of their position
 };
 
@@ -239,7 +278,7 @@ std::vector<std::int64_t> made_pictures(const Sample& sample) {
 }
 
 std::unique_ptr<StageObjective> make_conversation_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
-                                                            const TrainingData& data, Features* features) {
+                                                            const TrainingData& data, FeatureTable& features) {
   return std::make_unique<ConversationObjective>(stage, seed, pipeline, data, features);
 }
 

@@ -12,6 +12,6 @@ bool makes_picture(const Sample& sample);                       ///< a picture o
 std::vector<std::int64_t> made_pictures(const Sample& sample);  ///< the images of it that have weight, in their order
 
 std::unique_ptr<StageObjective> make_conversation_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
-                                                            const TrainingData& data, Features* features);
+                                                            const TrainingData& data, FeatureTable& features);
 
 }  // namespace blip3u

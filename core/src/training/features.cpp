@@ -28,11 +28,10 @@ std::int64_t bytes_of(const FeatureRow& row) {
 
 Features::Features(Encoder& encoder, std::int64_t image_size, at::Device device,
                    const std::optional<std::filesystem::path>& folder)
-    : encoder_(encoder), image_size_(image_size), device_(device) {
-  if (folder) stored_.emplace(*folder);
-}
+    : encoder_(encoder), image_size_(image_size), device_(device), folder_(folder) {}
 
 const FeatureRow& Features::row(const Tensor& picture) {
+  if (folder_ && !stored_) stored_.emplace(*folder_);
   const std::string key = key_of(picture);
   if (const auto known = kept_.find(key); known != kept_.end()) return known->second;
   FeatureRow row;

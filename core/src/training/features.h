@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,10 +40,14 @@ class BLIP3U_API Features {
   Encoder& encoder_;
   std::int64_t image_size_;
   at::Device device_;
-  std::optional<FeatureCache> stored_;
+  std::optional<std::filesystem::path> folder_;
+  std::optional<FeatureCache> stored_;  // once something is asked for
   std::unordered_map<std::string, FeatureRow> kept_;
   std::int64_t kept_bytes_ = 0;
   FeatureRow latest_;  // one that is not kept
 };
+
+/// Of encoders, by role.
+using FeatureTable = std::map<std::string, Features, std::less<>>;
 
 }  // namespace blip3u

@@ -1,5 +1,8 @@
 #include "training/objectives.h"
 
+#include <set>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include <ATen/core/grad_mode.h>
@@ -13,6 +16,29 @@
 namespace blip3u {
 
 StageObjective::~StageObjective() = default;
+
+void CommonObjective::after_step(std::int64_t step) {
+  std::set<std::string> roles;
+  for (const TrainedPart& part : trained_parts(stage_)) roles.insert(part.role);
+  for (const std::string& role : roles) {
+    Component* const component = pipeline_.part(role);
+    Generator generator = Generator::for_rows(derive_seed(step_seed(step, "after step"), role), 0, stage_.batch);
+    if (auto* const encoder = dynamic_cast<Encoder*>(component)) encoder->after_step(generator);
+    if (auto* const able = dynamic_cast<AfterStep*>(component)) able->after_step(generator);
+  }
+}
+
+Term CommonObjective::term(Loss loss, const std::string& role, const std::string& prefix, double factor) const {
+  const ComponentChoice& choice = pipeline_.recipe().pipeline.parts.at(role);
+  const auto weight = choice.loss_weights.find(loss.name);
+  if (weight == choice.loss_weights.end()) {
+    throw Error(Fault::plugin, fmt::format("{}: {} `{}` returned a loss `{}` that its descriptor does not declare; add "
+                                           "it to `losses` there",
+                                           choice.entry.library_path, kind_name(choice.kind), choice.name, loss.name));
+  }
+  loss.name = prefix + loss.name;
+  return {std::move(loss), weight->second * factor};
+}
 
 namespace {
 
@@ -52,17 +78,26 @@ class PictureObjective : public CommonObjective {
 
 class EncoderObjective final : public PictureObjective {
  public:
-  using PictureObjective::PictureObjective;
+  EncoderObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data)
+      : PictureObjective(stage, seed, pipeline, data), role_(trained_parts(stage).front().role) {}
 
-  std::vector<Loss> losses(std::int64_t step) override {
+  std::vector<Term> losses(std::int64_t step) override {
     const Batch batch = next(step);
     std::vector<std::vector<std::int64_t>> captions;
     for (const std::string& caption : batch.captions) {
       captions.push_back(caption.empty() ? std::vector<std::int64_t>{} : frame_text(pipeline_.tokenizer(), caption));
     }
     Generator generator = noise(step);
-    return pipeline_.encoder().loss({images(batch.pictures), pad_texts(captions, pipeline_.device())}, generator);
+    auto& encoder = dynamic_cast<Encoder&>(*pipeline_.part(role_));
+    std::vector<Term> terms;
+    for (Loss& loss : encoder.loss({images(batch.pictures), pad_texts(captions, pipeline_.device())}, generator)) {
+      terms.push_back(term(std::move(loss), role_));
+    }
+    return terms;
   }
+
+ private:
+  const std::string role_;
 };
 
 class DecoderObjective final : public PictureObjective {
@@ -71,12 +106,16 @@ class DecoderObjective final : public PictureObjective {
                    Features& features)
       : PictureObjective(stage, seed, pipeline, data), features_(features) {}
 
-  std::vector<Loss> losses(std::int64_t step) override {
+  std::vector<Term> losses(std::int64_t step) override {
     const Batch batch = next(step);
     Generator generator = noise(step);
     const Visual features = features_.of(batch.pictures);
     const Tensor seen = images(batch.pictures);
-    return pipeline_.decoder().loss({features, seen, generator});
+    std::vector<Term> terms;
+    for (Loss& loss : pipeline_.decoder().loss({features, seen, generator})) {
+      terms.push_back(term(std::move(loss), "decoder"));
+    }
+    return terms;
   }
 
  private:
@@ -101,30 +140,23 @@ void check_stage_data(const Stage& stage, const TrainingData& data) {
   }
 }
 
-const ComponentChoice& component_with_loss(ObjectiveKind objective, const PipelineChoices& pipeline) {
-  switch (objective) {
-    case ObjectiveKind::encoder: return *pipeline.encoder;
-    case ObjectiveKind::decoder: return *pipeline.decoder;
-    case ObjectiveKind::conversation: break;
-  }
-  return *pipeline.sampler;
-}
-
 std::unique_ptr<StageObjective> make_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
-                                               const TrainingData& data, Features* features) {
+                                               const TrainingData& data, FeatureTable& features) {
   switch (stage.objective) {
     case ObjectiveKind::encoder: return std::make_unique<EncoderObjective>(stage, seed, pipeline, data);
-    case ObjectiveKind::decoder: return std::make_unique<DecoderObjective>(stage, seed, pipeline, data, *features);
+    case ObjectiveKind::decoder:
+      return std::make_unique<DecoderObjective>(stage, seed, pipeline, data,
+                                                features.at(pipeline.recipe().pipeline.decoded()));
     case ObjectiveKind::conversation: return make_conversation_objective(stage, seed, pipeline, data, features);
   }
   throw Error(Fault::usage, "unknown objective");
 }
 
-void measure_feature_scale(Pipeline& pipeline, const TrainingData& data, Features& features) {
-  FeatureScale& scale = pipeline.feature_scale();
+void measure_feature_scale(const Link& link, std::uint64_t seed, const TrainingData& data, Features& features) {
+  const FeatureScale& scale = link.scale;
   RunningMoments moments(scale.mean.size(0));
   constexpr std::int64_t batch = 64;
-  SampleRows rows(data, derive_seed(pipeline.recipe().seed, "feature scale"), batch, makes_picture);
+  SampleRows rows(data, derive_seed(seed, "feature scale"), batch, makes_picture);
   const at::NoGradGuard no_grad;
   for (std::int64_t pictures = 0; pictures < measured_pictures;) {
     std::vector<Tensor> made;

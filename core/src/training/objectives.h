@@ -11,13 +11,19 @@
 
 namespace blip3u {
 
+/// One term of a step's loss, with the factor that the recipe gives it. The name is unique in the stage.
+struct Term {
+  Loss loss;
+  double weight = 1;
+};
+
 class BLIP3U_API StageObjective {
  public:
   virtual ~StageObjective();
 
   /// The loss terms of the next step: decided by the weights, the data, the seed of the stage and the step alone. Steps
   /// are asked for in order.
-  virtual std::vector<Loss> losses(std::int64_t step) = 0;
+  virtual std::vector<Term> losses(std::int64_t step) = 0;
 
   /// Called after the optimiser has stepped.
   virtual void after_step(std::int64_t /*step*/) {}
@@ -30,15 +36,14 @@ class BLIP3U_API StageObjective {
 /// Throws Error if the data lacks what the stage learns from.
 BLIP3U_API void check_stage_data(const Stage& stage, const TrainingData& data);
 
-/// The component whose losses an objective minimises; of a conversation that makes pictures besides its own loss.
-BLIP3U_API const ComponentChoice& component_with_loss(ObjectiveKind objective, const PipelineChoices& pipeline);
-
-/// `features` is null where the encoder itself learns. The references must outlive the objective.
+/// `features` are those of the encoders that stand still, by role; the others are asked with gradients. The references
+/// must outlive the objective.
 BLIP3U_API std::unique_ptr<StageObjective> make_objective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline,
-                                                          const TrainingData& data, Features* features);
+                                                          const TrainingData& data, FeatureTable& features);
 
-/// Gives the pipeline the scale of the features of pictures that it learns to make, some thousands drawn by the
-/// recipe's seed, so that all stages with one encoder have one scale.
-BLIP3U_API void measure_feature_scale(Pipeline& pipeline, const TrainingData& data, Features& features);
+/// Gives a link the scale of the features of pictures that it learns to make, some thousands drawn by the recipe's
+/// seed, so that all stages with one target have one scale.
+BLIP3U_API void measure_feature_scale(const Link& link, std::uint64_t seed, const TrainingData& data,
+                                      Features& features);
 
 }  // namespace blip3u

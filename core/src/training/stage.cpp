@@ -54,10 +54,6 @@ StageRecord read_record(const WeightFile& file, const fs::path& path) {
   return record;
 }
 
-bool learns_pictures(const Stage& stage) {
-  return stage.objective == ObjectiveKind::conversation && stage.image_weight > 0;
-}
-
 /// Of the parts that a stage trains the weights that learn, once each, as role/name.
 std::vector<NamedTensor> trained_weights(const Stage& stage, const Pipeline& pipeline) {
   std::vector<NamedTensor> result;
@@ -73,9 +69,9 @@ std::vector<NamedTensor> trained_weights(const Stage& stage, const Pipeline& pip
   return result;
 }
 
-/// What changes in training besides weights: the state of the trained components and, where pictures are learned, the
-/// scale that they are learned at.
-std::vector<NamedTensor> trained_state(const Stage& stage, Pipeline& pipeline) {
+/// What changes in training besides weights: the state of the trained components, and the scales at which pictures are
+/// learned.
+std::vector<NamedTensor> trained_state(const Stage& stage, const Pipeline& pipeline) {
   std::vector<NamedTensor> result;
   std::set<std::string> roles;
   for (const TrainedPart& part : trained_parts(stage)) {
@@ -84,15 +80,18 @@ std::vector<NamedTensor> trained_state(const Stage& stage, Pipeline& pipeline) {
       result.push_back({part.role + "/" + tensor.name, tensor.value});
     }
   }
-  if (!learns_pictures(stage)) return result;
-  for (const NamedTensor& tensor : pipeline.feature_scale().tensors()) {
-    result.push_back({"generation/feature_scale." + tensor.name, tensor.value});
+  for (const std::size_t link : learned_links(stage, pipeline.recipe().pipeline)) {
+    const std::string& place = pipeline.recipe().pipeline.generation[link].place;
+    for (const NamedTensor& tensor : pipeline.links()[link].scale.tensors()) {
+      result.push_back(
+          {fmt::format("{}/feature_scale.{}", place.empty() ? "generation" : place, tensor.name), tensor.value});
+    }
   }
   return result;
 }
 
 /// What a stage leaves behind: that which it trained, over what was there before.
-std::vector<NamedTensor> saved_tensors(const Stage& stage, Pipeline& pipeline) {
+std::vector<NamedTensor> saved_tensors(const Stage& stage, const Pipeline& pipeline) {
   std::vector<NamedTensor> result = trained_weights(stage, pipeline);
   for (NamedTensor& tensor : trained_state(stage, pipeline)) result.push_back(std::move(tensor));
   return result;
@@ -102,7 +101,7 @@ std::vector<NamedTensor> saved_tensors(const Stage& stage, Pipeline& pipeline) {
 class Learning {
  public:
   Learning(const Stage& stage, Pipeline& pipeline) : stage_(stage), pipeline_(pipeline) {
-    for (const char* role : {"encoder", "backbone", "denoiser", "decoder"}) still(role);
+    for (const std::string& role : pipeline.recipe().pipeline.roles()) still(role);
     for (const TrainedPart& part : trained_parts(stage)) pipeline_.part(part.role)->set_training(true);
     for (const NamedTensor& weight : trained_weights(stage, pipeline)) weight.value.set_requires_grad(true);
   }
@@ -125,7 +124,7 @@ class Learning {
 
 class Trainer {
  public:
-  Trainer(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data, Features* features,
+  Trainer(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data, FeatureTable& features,
           const fs::path& folder)
       : stage_(stage),
         pipeline_(pipeline),
@@ -141,7 +140,7 @@ class Trainer {
 
   StageRecord run() {
     const std::int64_t first = resume();
-    if (first == 0 && learns_pictures(stage_)) measure_feature_scale(pipeline_, data_, *features_);
+    if (first == 0) measure_feature_scales();
     started_ = now();
     earlier_ = record_.seconds;
     ProgressBar progress(fmt::format("stage {}", stage_.name), stage_.steps, first);
@@ -163,9 +162,9 @@ class Trainer {
   double train_step(std::int64_t step) {
     Tensor total;
     std::vector<std::pair<std::string, Tensor>> values;
-    for (const Loss& loss : objective_->losses(step)) {
+    for (const auto& [loss, weight] : objective_->losses(step)) {
       const Tensor mean = loss.sum / loss.count;
-      const Tensor term = mean * weight_of(loss.name);
+      const Tensor term = mean * weight;
       total = total.defined() ? total + term : term;
       values.emplace_back(loss.name, mean.detach());
     }
@@ -205,17 +204,12 @@ class Trainer {
     }
   }
 
-  /// The recipe's weight of one loss: the stage's of words, or that of the component that the objective takes its
-  /// losses from.
-  double weight_of(const std::string& loss) const {
-    const bool conversation = stage_.objective == ObjectiveKind::conversation;
-    if (conversation && loss == text_loss_name) return stage_.text_weight;
-    const ComponentChoice& choice = component_with_loss(stage_.objective, pipeline_.recipe().pipeline);
-    const auto weight = choice.loss_weights.find(loss);
-    if (weight != choice.loss_weights.end()) return weight->second * (conversation ? stage_.image_weight : 1);
-    throw Error(Fault::plugin, fmt::format("{}: {} `{}` returned a loss `{}` that its descriptor does not declare; add "
-                                           "it to `losses` there",
-                                           choice.entry.library_path, kind_name(choice.kind), choice.name, loss));
+  void measure_feature_scales() {
+    const PipelineChoices& choices = pipeline_.recipe().pipeline;
+    for (const std::size_t link : learned_links(stage_, choices)) {
+      measure_feature_scale(pipeline_.links()[link], pipeline_.recipe().seed, data_,
+                            features_.at(choices.generation[link].target));
+    }
   }
 
   std::vector<NamedTensor> changing_state() const {
@@ -266,7 +260,7 @@ class Trainer {
 
   void save_progress(std::int64_t step) {
     check_finite(step - 1);
-    if (features_) features_->flush();
+    for (auto& [role, features] : features_) features.flush();
     std::vector<NamedTensor> tensors = optimizer_.saved_tensors();
     for (const NamedTensor& tensor : objective_->position()) {
       tensors.push_back({position_prefix + tensor.name, tensor.value});
@@ -280,7 +274,7 @@ class Trainer {
 
   void save_weights() {
     check_finite(stage_.steps - 1);
-    if (features_) features_->flush();
+    for (auto& [role, features] : features_) features.flush();
     std::vector<NamedTensor> tensors = series_tensors(record_);
     for (NamedTensor& tensor : saved_tensors(stage_, pipeline_)) tensors.push_back(std::move(tensor));
     write_atomically(seconds_file(folder_), seconds());  // not in the weights, which are the same bits in every run
@@ -296,7 +290,7 @@ class Trainer {
   const Stage& stage_;
   Pipeline& pipeline_;
   const TrainingData& data_;
-  Features* const features_;
+  FeatureTable& features_;
   const fs::path folder_;
   Learning learning_;
   std::unique_ptr<StageObjective> objective_;
@@ -330,7 +324,7 @@ StageRecord load_stage_weights(const fs::path& file, const Stage& stage, Pipelin
 }
 
 StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data,
-                        Features* features, const fs::path& folder) {
+                        FeatureTable& features, const fs::path& folder) {
   const fs::path done = stage_weights(folder);
   if (fs::exists(done)) {
     StageRecord record = load_stage_weights(done, stage, pipeline);

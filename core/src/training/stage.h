@@ -22,7 +22,7 @@ struct StageRecord {
 /// alone, so an interrupted stage ends bit for bit where an undisturbed one does. Interrupting saves first.
 /// The weights file holds nothing that differs between two runs, such as times.
 BLIP3U_API StageRecord train_stage(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data,
-                                   Features* features, const std::filesystem::path& folder);
+                                   FeatureTable& features, const std::filesystem::path& folder);
 
 /// Whether any role that the stage trains has weights at all (the pixels encoder has none).
 BLIP3U_API bool trains_anything(const Stage& stage, const Pipeline& pipeline);

@@ -58,21 +58,31 @@ std::string describe(const DataChoice& data, const std::string& fingerprint) {
   return text;
 }
 
-// The components that an objective runs.
-std::vector<const ComponentChoice*> components_of(const Stage& stage, const PipelineChoices& pipeline) {
-  std::vector<const ComponentChoice*> result;
-  const auto add = [&](const std::optional<ComponentChoice>& choice) {
-    if (choice) result.push_back(&*choice);
-  };
-  add(pipeline.encoder);
-  if (stage.objective == ObjectiveKind::decoder) add(pipeline.decoder);
-  if (stage.objective != ObjectiveKind::conversation) return result;
-  add(pipeline.backbone);
-  if (stage.image_weight > 0) {
-    add(pipeline.denoiser);
-    add(pipeline.sampler);
+/// Whether pictures stay in the session as this link's denoiser made them, and so decide what is read after them.
+bool keeps(const LinkChoice& link, const PipelineChoices& pipeline) {
+  const ComponentChoice* const denoiser = pipeline.find(link.denoiser);
+  const ComponentDescriptor* const component = denoiser ? denoiser->entry.component : nullptr;
+  return component &&
+         std::ranges::any_of(component->provides, [](const char* name) { return std::string_view(name) == "keep"; });
+}
+
+/// The roles of the parts that an objective runs.
+std::vector<std::string> roles_of(const Stage& stage, const PipelineChoices& pipeline) {
+  if (stage.objective == ObjectiveKind::encoder) return {trained_parts(stage).front().role};
+  if (stage.objective == ObjectiveKind::decoder) return {pipeline.decoded(), "decoder"};
+  std::vector<std::string> roles = pipeline.understanding;
+  roles.emplace_back("backbone");
+  const auto learned = learned_links(stage, pipeline);
+  for (std::size_t i = 0; i < pipeline.generation.size(); ++i) {
+    const LinkChoice& link = pipeline.generation[i];
+    const bool learns = std::ranges::find(learned, i) != learned.end(), kept = keeps(link, pipeline);
+    const bool read = !learned.empty() && i < learned.back();  // its target makes what a learned link is given
+    if (!learns && !kept && !read) continue;
+    if (std::ranges::find(roles, link.target) == roles.end()) roles.push_back(link.target);
+    if (learns || kept) roles.push_back(link.denoiser);
+    if (learns) roles.push_back(link.sampler);
   }
-  return result;
+  return roles;
 }
 
 }  // namespace
@@ -94,9 +104,15 @@ std::string StageKeys::next(const Stage& stage) {
   if (stage.objective == ObjectiveKind::conversation) {
     if (stage.image_weight > 0) text += "\nprompt " + recipe_.prompt_template;
     if (stage.text_weight > 0) text += "\nquestion " + recipe_.question_template;
+    text += fmt::format("\nwords of links {}", recipe_.pipeline.parts.at("backbone").wiring.extra_words);
   }
-  for (const ComponentChoice* choice : components_of(stage, recipe_.pipeline)) {
-    text += "\n" + describe(*choice) + "\nafter " + after(kind_name(choice->kind));
+  for (const std::string& role : roles_of(stage, recipe_.pipeline)) {
+    text += fmt::format("\n{} is {}\nafter {}", role, describe(recipe_.pipeline.parts.at(role)), after(role));
+    std::string previous = "nothing";
+    for (const LinkChoice& link : recipe_.pipeline.generation) {
+      if (link.denoiser == role) text += fmt::format("\nmakes {} after {}", link.target, previous);
+      previous = link.target;
+    }
   }
   const std::string key = sha256_text(text).substr(0, key_length);
   for (const TrainedPart& part : trained_parts(stage)) trained_by_[part.role] = key;
@@ -110,11 +126,11 @@ std::string StageKeys::run() const {
   return sha256_text(text).substr(0, key_length);
 }
 
-std::string StageKeys::features() const {
-  return sha256_text(fmt::format("{} {}\nfeatures {}\n{}\nafter {}", BLIP3U_BUILD_STAMP, training_version,
-                                 recipe_.wiring.image_size, describe(*recipe_.pipeline.encoder),
-                                 after("encoder") == untrained ? fmt::format("{} of seed {}", untrained, recipe_.seed)
-                                                               : after("encoder")))
+std::string StageKeys::features(const std::string& role) const {
+  return sha256_text(fmt::format("{} {}\nfeatures of {} at {}\n{}\nafter {}", BLIP3U_BUILD_STAMP, training_version,
+                                 role, recipe_.wiring.image_size, describe(recipe_.pipeline.parts.at(role)),
+                                 after(role) == untrained ? fmt::format("{} by seed {}", untrained, recipe_.seed)
+                                                          : after(role)))
       .substr(0, key_length);
 }
 

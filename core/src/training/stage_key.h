@@ -21,8 +21,8 @@ class BLIP3U_API StageKeys {
   /// What decides the results of the whole run.
   std::string run() const;
 
-  /// What decides the encoder's features after the stages asked for so far.
-  std::string features() const;
+  /// What decides the features of the encoder in a role after the stages asked for so far.
+  std::string features(const std::string& role) const;
 
  private:
   std::string after(const std::string& role) const;

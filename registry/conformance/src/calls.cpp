@@ -262,7 +262,7 @@ void check_losses(const Subject& subject, const std::vector<Loss>& losses) {
   for (const Loss& loss : losses) {
     if (!names.insert(loss.name).second) fail("`loss` returns the term `{}` twice; add its parts up", loss.name);
     if (std::ranges::none_of(declared, [&](const char* name) { return loss.name == name; })) {
-      fail("`loss` returns the term `{}`, which the descriptor does not list; add it to `losses`", loss.name);
+      fail("it returns the loss `{}`, which the descriptor does not list; add it to `losses`", loss.name);
     }
     for (const auto& [value, what] : {std::pair{loss.sum, "sum"}, {loss.count, "count"}}) {
       if (!value.defined() || value.dim() != 0) fail("the {} of the loss `{}` is not a scalar", what, loss.name);

@@ -146,7 +146,14 @@ void check_denoiser(Recorder& recorder, const Subject& subject, const Behaviour&
       return streams(subject);
     });
   }
-  if (dynamic_cast<Keeps*>(component.get())) recorder.run("keeps", [&] { keeps(subject); });
+  const bool keeping = dynamic_cast<Keeps*>(component.get()) != nullptr;
+  if (keeping || provides(subject, "keep")) {
+    recorder.run("keeps", [&] {
+      if (!keeping) fail("it provides `keep`, but does not derive from Keeps");
+      if (!provides(subject, "keep")) fail("it derives from Keeps; list `keep` in `provides`");
+      keeps(subject);
+    });
+  }
   if (dynamic_cast<Nulls*>(component.get())) recorder.run("nulls", [&] { nulls(subject); });
 }
 

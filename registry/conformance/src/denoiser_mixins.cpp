@@ -131,7 +131,10 @@ void keeps(const Subject& subject) {
   const auto goes_on = [&](const Tensor& tokens, const Tensor& context, const Tensor& then) {
     const auto session = read(context);
     const std::int64_t before = session->length();
-    own.keep(*session, made(tokens));
+    const Tensor states = own.keep(*session, made(tokens));
+    if (states.dim() != 3 || states.size(0) != session->batch() || states.size(1) == 0) {
+      fail("`keep` does not return the states [rows,tokens,width] of what it commits");
+    }
     if (session->length() <= before) fail("`keep` commits nothing; append the picture with Block::commit");
     return session->append({.embeds = then});
   };

@@ -1,6 +1,7 @@
 // Whether training reaches every weight, and whether the weights are all that an instance holds.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include <ATen/ATen.h>
@@ -10,6 +11,7 @@
 #include "blip3u/encoder.h"
 #include "calls.h"
 #include "differences.h"
+#include "partners.h"
 
 namespace blip3u::conformance {
 
@@ -175,6 +177,7 @@ void train_without_optimiser(const Subject& subject, const Behaviour& behaviour,
     Generator generator = Generator::for_rows(subject.options().seed, step * rows, rows);
     behaviour.loss.run(component, copies(behaviour.loss.inputs), generator);
     if (auto* const encoder = dynamic_cast<Encoder*>(&component)) encoder->after_step(generator);
+    if (auto* const able = dynamic_cast<AfterStep*>(&component)) able->after_step(generator);
   }
   component.set_training(false);
 }
@@ -230,10 +233,41 @@ void weights_registered(const Subject& subject, const Behaviour& behaviour) {
   }
 }
 
+/// The terms of LearnsBesides: differentiable, and only of what was computed since they were asked for.
+std::string losses_besides(const Subject& subject, const Behaviour& behaviour) {
+  const auto component = subject.make_disturbed();
+  component->set_training(true);
+  const auto weights = trainable(*component);
+  std::optional<Visual> target;
+  if (subject.component().kind == Kind::denoiser) {
+    const Layout& layout = subject.wiring().features;
+    target = as_visual(layout, image_tokens(layout, rows, subject.options().seed, subject.context().device));
+  }
+  const auto take = [&] { return dynamic_cast<LearnsBesides&>(*component).take_losses(target ? &*target : nullptr); };
+  take();
+  loss_of(subject, behaviour.loss, *component, at::kFloat);
+  const std::vector<Loss> losses = take();
+  if (losses.empty()) fail("`take_losses` has no term of what was computed with gradients");
+  check_losses(subject, losses);
+  for (const Loss& loss : losses) {
+    if (!loss.sum.requires_grad()) fail("the term `{}` depends on no weight; do not detach it", loss.name);
+  }
+  if (!take().empty()) fail("`take_losses` gives the same terms again; forget what was taken");
+  {
+    const at::NoGradGuard no_gradient;
+    loss_of(subject, behaviour.loss, *component, at::kFloat);
+  }
+  if (!take().empty()) fail("`take_losses` has terms of what was computed without gradients; keep none of it");
+  return fmt::format("{} terms", losses.size());
+}
+
 }  // namespace
 
 void check_training(Recorder& recorder, const Subject& subject, const Behaviour& behaviour) {
   recorder.run("gradients", [&] { return gradients(subject, behaviour); });
+  if (dynamic_cast<LearnsBesides*>(subject.make_any().get())) {
+    recorder.run("losses_besides", [&] { return losses_besides(subject, behaviour); });
+  }
   recorder.run("weights_registered", [&] { weights_registered(subject, behaviour); });
 }
 
