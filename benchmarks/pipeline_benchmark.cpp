@@ -29,7 +29,7 @@ const std::filesystem::path recipe_file = std::filesystem::path(BLIP3U_SOURCE_DI
 struct Fixture {
   Registry registry{{BLIP3U_PLUGIN_FOLDER}};
   Recipe recipe = load_recipe(recipe_file, {"device=cpu"}, registry);
-  Pipeline pipeline{recipe, make_tokenizer(), at::kCPU};
+  Pipeline pipeline{recipe, fitted_tokenizer(), at::kCPU};
   Tensor images = at::zeros({64, 3, recipe.wiring.image_size, recipe.wiring.image_size});
   Layout layout = pipeline.encoder().layout();
 
@@ -42,9 +42,8 @@ struct Fixture {
   Denoiser& denoiser() const { return *pipeline.links().front().denoiser; }
   Sampler& sampler() const { return *pipeline.links().front().sampler; }
 
-  std::unique_ptr<Tokenizer> make_tokenizer() {
-    auto tokenizer =
-        create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name, recipe.tokenizer.parameters, {});
+  std::shared_ptr<Tokenizer> fitted_tokenizer() {
+    auto tokenizer = make_tokenizer(recipe);
     dynamic_cast<LearnsVocabulary&>(*tokenizer).fit({"is there a red triangle in the image?", "yes", "no"});
     return tokenizer;
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -61,8 +62,10 @@ int generate(const Options& options, const Program& program) {
   check_output(options.output);
   Registry registry = open_registry(program);
   const std::filesystem::path directory = choose_run(options.run);
-  const std::vector<std::string> overrides = changes(options, recipe_of(directory, registry).pipeline);
-  const OpenedRun run = open_run(directory, registry, overrides, Model::Ability::generate);
+  Recipe recipe = recipe_of(directory, registry);
+  const std::vector<std::string> overrides = changes(options, recipe.pipeline);
+  if (!overrides.empty()) recipe = recipe_of(directory, registry, overrides);
+  const OpenedRun run = open_run(directory, std::move(recipe), Model::Ability::generate);
 
   std::vector<Request> requests;
   for (std::int64_t i = 0; i < options.images; ++i) {

@@ -181,8 +181,7 @@ TEST_F(Interruption, CtrlCInGenerateLeavesNoPicture) {
 TEST_F(Interruption, CtrlCIsHeardBetweenTheStepsOfASampling) {
   Registry registry({BLIP3U_PLUGIN_FOLDER});
   const Recipe recipe = load_recipe(file("tiny.yaml"), {}, registry);
-  auto tokenizer = create_component<Tokenizer>(recipe.tokenizer.entry, recipe.tokenizer.name,
-                                               recipe.tokenizer.parameters, {.wiring = recipe.wiring});
+  auto tokenizer = make_tokenizer(recipe);
   dynamic_cast<LearnsVocabulary&>(*tokenizer).fit({"a white square"});
   Pipeline pipeline(recipe, std::move(tokenizer), at::kCPU);
   const Request request{.messages = {{Role::user, {text_part("a white square")}}}, .want = Want::image, .seed = 1};

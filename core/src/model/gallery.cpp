@@ -8,10 +8,14 @@
 
 namespace blip3u {
 
+Visual encode_by(const Pipeline& pipeline, const std::string& role, std::span<const Tensor> pictures) {
+  return encode_pictures(dynamic_cast<Encoder&>(*pipeline.part(role)), pictures, pipeline.recipe().wiring.image_size,
+                         pipeline.device());
+}
+
 Gallery::Gallery(const Pipeline& pipeline)
     : Gallery(pipeline, [&pipeline](const std::string& role, std::span<const Tensor> pictures) {
-        return encode_pictures(dynamic_cast<Encoder&>(*pipeline.part(role)), pictures,
-                               pipeline.recipe().wiring.image_size, pipeline.device());
+        return encode_by(pipeline, role, pictures);
       }) {}
 
 Gallery::Gallery(const Pipeline& pipeline, Encode encode) : pipeline_(pipeline), encode_(std::move(encode)) {}
@@ -33,9 +37,7 @@ const Visual& Gallery::seen_by(const std::string& role) {
   Seen& seen = seen_[role];
   if (seen.count < pictures_.size()) {
     Visual visual = encode_(role, std::span(pictures_).subspan(seen.count));
-    const auto& read = pipeline_.recipe().pipeline.understanding;
-    const auto place = std::ranges::find(read, role);
-    visual.source = place == read.end() ? -1 : place - read.begin();
+    visual.source = pipeline_.recipe().pipeline.source_of(role);
     seen.visual = seen.count == 0 ? std::move(visual) : joined(seen.visual, visual);
     seen.count = pictures_.size();
   }

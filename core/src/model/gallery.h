@@ -13,10 +13,12 @@
 
 namespace blip3u {
 
+/// What the encoder in a role makes of pictures [3,H,W] uint8 on the CPU.
+BLIP3U_API Visual encode_by(const Pipeline& pipeline, const std::string& role, std::span<const Tensor> pictures);
+
 /// Pictures as the encoders see them. Each encoder looks at each picture once, when it is first asked for it.
 class BLIP3U_API Gallery {
  public:
-  /// What the encoder in a role makes of pictures [3,H,W] uint8 on the CPU.
   using Encode = std::function<Visual(const std::string& role, std::span<const Tensor> pictures)>;
 
   explicit Gallery(const Pipeline& pipeline);

@@ -36,12 +36,9 @@ Visual make(const Link& link, Given given, const std::vector<std::uint64_t>& see
   const auto rows = std::ssize(seeds), count = std::ssize(contexts);
   const std::vector<double> times = link.solver->times();
   given.times = times;
-  auto condition = link.denoiser->prepare(given);
-  if (auto* const nulls = dynamic_cast<Nulls*>(link.denoiser)) {
-    Tensor empty = at::zeros({count, rows}, at::kBool);
-    for (std::int64_t i = 0; i < count; ++i) empty[i].fill_(contexts[static_cast<std::size_t>(i)] == Context::nothing);
-    condition = nulls->null(*condition, empty.flatten().to(link.scale.mean.device()));
-  }
+  Tensor nothing = at::zeros({count, rows}, at::kBool);
+  for (std::int64_t i = 0; i < count; ++i) nothing[i].fill_(contexts[static_cast<std::size_t>(i)] == Context::nothing);
+  const auto condition = link.prepare(given, nothing.flatten());
   Generator noise(seeds);
   const Layout layout = link.target->layout();
   Visual made = link.solver
@@ -74,6 +71,12 @@ Watch without_guesses(const Watch& watch) {
 
 std::vector<Context> Link::contexts() const {
   return guidance ? guidance->contexts() : std::vector<Context>{Context::whole};
+}
+
+std::unique_ptr<Condition> Link::prepare(const Given& given, const Tensor& nothing) const {
+  auto condition = denoiser->prepare(given);
+  auto* const nulls = dynamic_cast<Nulls*>(denoiser);
+  return nulls ? nulls->null(*condition, nothing.to(scale.mean.device())) : std::move(condition);
 }
 
 Visual Link::unscaled(Visual made) const {

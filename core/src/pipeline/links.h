@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct Link {
 
   /// What guidance wants to be told; the whole conversation first.
   std::vector<Context> contexts() const;
+
+  /// What the denoiser makes of what is given; rows where `nothing` [B] bool is true stand for nothing, if it can.
+  std::unique_ptr<Condition> prepare(const Given& given, const Tensor& nothing) const;
 
   // What a sampler made, in the target's own scale, and back. Codes have none.
   Visual unscaled(Visual made) const;

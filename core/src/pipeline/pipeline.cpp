@@ -26,16 +26,11 @@ T& present(T* part, const char* kind) {
   return *part;
 }
 
-bool embeds_texts(const ComponentChoice& encoder) {
-  return std::ranges::any_of(encoder.entry.component->provides,
-                             [](const char* name) { return std::string_view(name) == "text_embedding"; });
-}
-
 /// The encoder that shares a space with texts; else the first, which then is to blame; "" if there is none.
 std::string embedder_of(const PipelineChoices& choices) {
   const std::vector<std::string> encoders = choices.encoders();
   for (const std::string& role : encoders) {
-    if (embeds_texts(choices.parts.at(role))) return role;
+    if (choices.parts.at(role).provides("text_embedding")) return role;
   }
   return encoders.empty() ? std::string() : encoders.front();
 }
@@ -117,9 +112,7 @@ Pipeline::Pipeline(const Recipe& recipe, std::shared_ptr<Tokenizer> tokenizer, a
     link.sampler = dynamic_cast<Sampler*>(part(choice.sampler));
     link.solver = choice.solver.empty() ? link.sampler : dynamic_cast<Sampler*>(part(choice.solver));
     link.guidance = dynamic_cast<Guidance*>(part(choice.guidance));
-    const auto& read = choices.understanding;
-    const auto place = std::ranges::find(read, choice.target);
-    link.source = place == read.end() ? -1 : place - read.begin();
+    link.source = choices.source_of(choice.target);
     const ComponentChoice* const target = choices.find(choice.target);
     const std::int64_t width = target ? target->wiring.features.width : 0;
     link.scale = {at::zeros({width}, device), at::ones({width}, device)};
@@ -199,7 +192,8 @@ std::string Pipeline::missing_for(Ability ability) const {
   }
   if (ability == Ability::classify) {
     const ComponentChoice& encoder = choices.parts.at(embedder_of(choices));
-    if (!embeds_texts(encoder)) return fmt::format("encoder `{}` provides no text_embedding", encoder.name);
+    if (!encoder.provides("text_embedding"))
+      return fmt::format("encoder `{}` provides no text_embedding", encoder.name);
   }
   if (ability == Ability::generate) {  // the features of targets are there to be made, trained or not
     for (const LinkChoice& link : choices.generation) needed.erase(link.target);

@@ -168,6 +168,9 @@ Wiring ComponentChecker::wire(std::int64_t image_size, PipelineChoices& pipeline
   if (!all_found_) return shared;
   for (Placed& placed : placed_) check_needs(placed, pipeline);
   if (!all_valid_) return shared;
+  const auto give = [&](const std::string& role, const Wiring& wiring) {
+    if (const auto part = pipeline.parts.find(role); part != pipeline.parts.end()) part->second.wiring = wiring;
+  };
   check_kind(Kind::dataset, shared);
   check_kind(Kind::tokenizer, shared);
 
@@ -189,23 +192,16 @@ Wiring ComponentChecker::wire(std::int64_t image_size, PipelineChoices& pipeline
     own.previous = previous;
     own.objective.clear();
     for (const LinkKey& key : short_link_keys) check_role(link.*key.role, own);
-    for (const LinkKey& key : short_link_keys) {
-      if (const auto part = pipeline.parts.find(link.*key.role); part != pipeline.parts.end())
-        part->second.wiring = own;
-    }
+    for (const LinkKey& key : short_link_keys) give(link.*key.role, own);
     previous = own.features;
     shared.extra_words = own.extra_words;
     shared.facts = own.facts;
     shared.objective = own.objective;
   }
-  if (const auto backbone = pipeline.parts.find("backbone"); backbone != pipeline.parts.end()) {
-    backbone->second.wiring = shared;  // with the words of all links
-  }
+  give("backbone", shared);  // with the words of all links
   shared.features = made[pipeline.decoded()];
   check_role("decoder", shared);
-  if (const auto decoder = pipeline.parts.find("decoder"); decoder != pipeline.parts.end()) {
-    decoder->second.wiring = shared;
-  }
+  give("decoder", shared);
   check_kind(Kind::task, shared);
   return shared;
 }
@@ -243,8 +239,7 @@ bool ComponentChecker::reaches(const Placed& placed, const Placed& other, const 
 void ComponentChecker::check_needs(Placed& placed, const PipelineChoices& pipeline) {
   for (const char* need : placed.choice.entry.component->needs) {
     const bool provided = std::any_of(placed_.begin(), placed_.end(), [&](const Placed& other) {
-      return &other != &placed && reaches(placed, other, pipeline) &&
-             contains(other.choice.entry.component->provides, need);
+      return &other != &placed && reaches(placed, other, pipeline) && other.choice.provides(need);
     });
     if (provided) continue;
     placed.provided = false;

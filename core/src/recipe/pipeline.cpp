@@ -151,6 +151,11 @@ class PipelineChecker {
 
 }  // namespace
 
+bool ComponentChoice::provides(std::string_view capability) const {
+  const ComponentDescriptor* const component = entry.component;
+  return component && std::ranges::find(component->provides, capability) != component->provides.end();
+}
+
 const ComponentChoice* PipelineChoices::find(std::string_view role) const {
   const auto part = parts.find(role);
   return part == parts.end() ? nullptr : &part->second;
@@ -174,6 +179,11 @@ std::vector<std::string> PipelineChoices::roles() const {
   }
   if (find("decoder")) result.emplace_back("decoder");
   return result;
+}
+
+std::int64_t PipelineChoices::source_of(std::string_view role) const {
+  const auto place = std::ranges::find(understanding, role);
+  return place == understanding.end() ? -1 : place - understanding.begin();
 }
 
 std::string PipelineChoices::decoded() const {

@@ -21,7 +21,7 @@ struct WeightsChoice {
 };
 
 /// One component as a recipe names it.
-struct ComponentChoice {
+struct BLIP3U_API ComponentChoice {
   Kind kind;
   std::string name;  ///< as written: `clip` or `acme/heun`
   CatalogEntry entry;
@@ -32,6 +32,8 @@ struct ComponentChoice {
   /// None for a data set, whose fingerprint says what it holds.
   std::map<std::string, std::string, std::less<>> contents = {};
   Wiring wiring = {};  ///< of its place; only parts of the pipeline have their own
+
+  bool provides(std::string_view capability) const;
 };
 
 /// A data set and its share in what is read.
@@ -114,6 +116,9 @@ struct BLIP3U_API PipelineChoices {
 
   /// Those that the backbone reads with, then the other targets.
   std::vector<std::string> encoders() const;
+
+  /// Visual::source of what the encoder in a role makes: which of `understanding` it is; -1: none.
+  std::int64_t source_of(std::string_view role) const;
 
   /// The encoder whose features the decoder decodes: the last link's target, else the first that is read with; "" if
   /// there is none.

@@ -63,8 +63,7 @@ class ConversationObjective final : public CommonObjective {
     Gallery gallery(pipeline_, [this](const std::string& role, std::span<const Tensor> pictures) {
       const auto frozen = features_.find(role);
       if (frozen != features_.end()) return frozen->second.of(pictures);
-      return encode_pictures(dynamic_cast<Encoder&>(*pipeline_.part(role)), pictures,
-                             pipeline_.recipe().wiring.image_size, pipeline_.device());
+      return encode_by(pipeline_, role, pictures);
     });
     std::map<std::size_t, std::vector<Row>> alike;  // rows that make equally many pictures go on in step
     std::uint64_t number = 0;
@@ -233,10 +232,7 @@ class ConversationObjective final : public CommonObjective {
       const std::vector<Visual> sources = learns ? gallery.sources(k, shown) : std::vector<Visual>{};
       given.sources = sources;
       if (learns) {
-        auto condition = link.denoiser->prepare(given);
-        if (auto* const nulls = dynamic_cast<Nulls*>(link.denoiser)) {
-          condition = nulls->null(*condition, empty.to(pipeline_.device()));
-        }
+        const auto condition = link.prepare(given, empty);
         const Visual target = link.scaled(own);
         auto& objective = dynamic_cast<Objective&>(*link.sampler);
         const std::string prefix = choice.place.empty() ? "" : choice.place + ".";

@@ -58,14 +58,6 @@ std::string describe(const DataChoice& data, const std::string& fingerprint) {
   return text;
 }
 
-/// Whether pictures stay in the session as this link's denoiser made them, and so decide what is read after them.
-bool keeps(const LinkChoice& link, const PipelineChoices& pipeline) {
-  const ComponentChoice* const denoiser = pipeline.find(link.denoiser);
-  const ComponentDescriptor* const component = denoiser ? denoiser->entry.component : nullptr;
-  return component &&
-         std::ranges::any_of(component->provides, [](const char* name) { return std::string_view(name) == "keep"; });
-}
-
 /// The roles of the parts that an objective runs.
 std::vector<std::string> roles_of(const Stage& stage, const PipelineChoices& pipeline) {
   if (stage.objective == ObjectiveKind::encoder) return {trained_parts(stage).front().role};
@@ -75,7 +67,9 @@ std::vector<std::string> roles_of(const Stage& stage, const PipelineChoices& pip
   const auto learned = learned_links(stage, pipeline);
   for (std::size_t i = 0; i < pipeline.generation.size(); ++i) {
     const LinkChoice& link = pipeline.generation[i];
-    const bool learns = std::ranges::find(learned, i) != learned.end(), kept = keeps(link, pipeline);
+    const ComponentChoice* const denoiser = pipeline.find(link.denoiser);
+    const bool learns = std::ranges::find(learned, i) != learned.end();
+    const bool kept = denoiser && denoiser->provides("keep");  // its pictures stay, and decide what is read after them
     const bool read = !learned.empty() && i < learned.back();  // its target makes what a learned link is given
     if (!learns && !kept && !read) continue;
     if (std::ranges::find(roles, link.target) == roles.end()) roles.push_back(link.target);
