@@ -12,6 +12,7 @@ install(DIRECTORY recipes DESTINATION share/blip3u)
 install(DIRECTORY plugins/template/ DESTINATION share/blip3u/templates)
 install(DIRECTORY eval/templates/ DESTINATION share/blip3u/report)
 install(DIRECTORY docs DESTINATION share/blip3u)
+install(DIRECTORY models DESTINATION share/blip3u OPTIONAL)
 install(FILES LICENSE DESTINATION share/blip3u)
 
 # The LibTorch that ./blip3u fetched goes along, by hard links where the file system allows it (it is a gigabyte).

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <numeric>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -8,6 +10,7 @@
 #include "blip3u/image.h"
 #include "program.h"
 #include "running/open_run.h"
+#include "words.h"
 
 namespace blip3u {
 namespace {
@@ -54,16 +57,23 @@ void add_infer(CLI::App& app, Program& program) {
         throw Error(Fault::usage, asks ? "infer --task vqa needs a question; give one with --question"
                                        : "infer --task image_classification takes no --question; use --task vqa");
       }
+      check_utf8(options->question, "--question");
       const Tensor image = read_image(options->input);
       Registry registry = open_registry(program);
       OpenedRun run =
           open_run(choose_run(options->run), registry, {}, asks ? Model::Ability::answer : Model::Ability::classify);
       const Tensor images = resize_image(image, run.recipe.wiring.image_size).unsqueeze(0);
       if (asks) {
+        say_unknown_words(*run.tokenizer, options->question, "--question");
         const Request request{.messages = {{Role::user, {image_part(0), text_part(options->question)}}},
                               .images = {images[0]}};
-        const Reply reply = run.model->respond({&request, 1}, {}).front();
-        for (const Part& part : reply.message.content) fmt::print("{}\n", part.text);
+        Events events;
+        events.text = [](std::size_t, std::string_view piece) {
+          fmt::print("{}", piece);
+          std::fflush(stdout);  // as it is made
+        };
+        run.model->respond({&request, 1}, events);
+        fmt::print("\n");
       } else {
         print_classes(run, images);
       }

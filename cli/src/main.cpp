@@ -106,6 +106,9 @@ int main(int argc, char** argv) {
   blip3u::add_train(app, program);
   blip3u::add_infer(app, program);
   blip3u::add_generate(app, program);
+  blip3u::add_edit(app, program);
+  blip3u::add_chat(app, program);
+  blip3u::add_inspect(app, program);
   blip3u::add_evaluate(app, program);
   blip3u::add_validate(app, program);
   blip3u::add_compare(app, program);

@@ -7,6 +7,7 @@
 
 #include "blip3u/error.h"
 #include "eval/records.h"
+#include "io/installation.h"
 #include "io/say.h"
 #include "recipe/recipe.h"
 #include "running/run_directory.h"
@@ -40,6 +41,10 @@ std::filesystem::path choose_run(const std::filesystem::path& given) {
       }
     }
   }
+  if (const auto shipped = shipped_run(); latest.empty() && std::filesystem::exists(shipped / "resolved.yaml")) {
+    say(fmt::format("blip3u: using the model that comes with the program, {}", shipped.string()));
+    return std::filesystem::canonical(shipped);
+  }
   if (latest.empty()) {
     throw Error(Fault::usage, fmt::format("no complete run in {}; make one with `blip3u run RECIPE`, or name a run "
                                           "directory with --run",
@@ -62,7 +67,10 @@ std::filesystem::path run_recipe(const Program& program, const RecipeOptions& re
 }
 
 void add_run_option(CLI::App& verb, std::filesystem::path& run) {
-  verb.add_option("--run", run, "Run directory to use; without it, the run below ./runs that was completed last")
+  verb.add_option(
+          "--run", run,
+          "Run directory to use; without it, the run below ./runs that was completed last, or else the model that\n"
+          "comes with the program")
       ->type_name("DIR");
 }
 

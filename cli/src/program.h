@@ -27,8 +27,8 @@ struct Program {
 /// The toolkit's plugin folders, then those of --plugins.
 Registry open_registry(const Program& program);
 
-/// The run directory to use: `given`, or, if that is empty, the run below ./runs that was completed last, which is
-/// named on standard error. Throws Error if there is none.
+/// The run directory to use: `given`, or, if that is empty, the run below ./runs that was completed last, or else the
+/// model that comes with the program; which it is, is said on standard error. Throws Error if there is none.
 std::filesystem::path choose_run(const std::filesystem::path& given);
 
 /// The recipe that a verb works on, with the changes that the command line makes.
@@ -57,6 +57,9 @@ void add_evaluate(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_compare(CLI::App& app, Program& program);
 void add_schema(CLI::App& app, Program& program);
+void add_edit(CLI::App& app, Program& program);
+void add_chat(CLI::App& app, Program& program);
+void add_inspect(CLI::App& app, Program& program);
 void add_plugins(CLI::App& app, Program& program);
 void add_plugins_new(CLI::App& plugins, Program& program);
 void add_plugins_verify(CLI::App& plugins, Program& program);

@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -13,8 +12,5 @@ namespace blip3u::eval::html {
 /// their {{#section}} out; a number is written as JSON writes it. Throws Error naming the file if it is missing or no
 /// template.
 std::string fill_in(const std::filesystem::path& file, const nlohmann::json& values);
-
-/// For `data:` addresses.
-std::string base64(std::string_view bytes);
 
 }  // namespace blip3u::eval::html

@@ -14,6 +14,7 @@
 #include "blip3u/image.h"
 #include "eval/records.h"
 #include "html.h"
+#include "io/base64.h"
 #include "io/files.h"
 #include "io/installation.h"
 #include "io/progress.h"
@@ -105,9 +106,8 @@ json sheets_values(const RunDirectory& run, const std::vector<TaskRecord>& tasks
   for (const auto& task : tasks) {
     json pictures = json::array();
     for (const auto& picture : run.pictures(task.name)) {
-      pictures.push_back({{"label", picture.label},
-                          {"good", picture.good},
-                          {"png", html::base64(encode_png(from_bytes(picture.image)))}});
+      pictures.push_back(
+          {{"label", picture.label}, {"good", picture.good}, {"png", base64(encode_png(from_bytes(picture.image)))}});
     }
     if (!pictures.empty()) sheets.push_back({{"task", task.name}, {"pictures", pictures}});
   }

@@ -1,12 +1,10 @@
 // Visual question answering on the test questions.
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "blip3u/task.h"
 #include "components.h"
 #include "data/sound_samples.h"
+#include "eval/answers.h"
 #include "eval/statistics.h"
 #include "samples.h"
 
@@ -22,22 +21,6 @@ namespace blip3u::eval {
 namespace {
 
 constexpr const char* protocol = "exact_match@1";
-
-/// What exact_match@1 compares: lower case, punctuation dropped, words one space apart.
-std::string plain(std::string_view answer) {
-  std::string result;
-  bool gap = false;
-  for (const char raw : answer) {
-    const auto character = static_cast<unsigned char>(raw);
-    if (std::isspace(character) != 0) {
-      gap = !result.empty();
-    } else if (std::ispunct(character) == 0) {
-      if (std::exchange(gap, false)) result += ' ';
-      result += static_cast<char>(std::tolower(character));
-    }
-  }
-  return result;
-}
 
 /// Answers without looking: the answer that training questions of the same text most often have.
 class BlindMajority {
@@ -49,8 +32,8 @@ class BlindMajority {
       for_each_sound_sample(*dataset, Split::train, [&](const Sample& sample) {
         const auto [question, answer] = asked_in(sample);
         if (answer.empty()) return;
-        ++by_question[question][plain(answer)];
-        ++all[plain(answer)];
+        ++by_question[question][plain_answer(answer)];
+        ++all[plain_answer(answer)];
       });
     }
     for (const auto& [question, counts] : by_question) answers_[question] = most_frequent(counts);
@@ -113,13 +96,13 @@ class Vqa final : public Task {
 
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
     std::vector<ItemRecord> records;
-    const std::string expected = plain(item.expected);
+    const std::string expected = plain_answer(item.expected);
     for (const Output& output : outputs) {
       records.push_back({.id = item.id,
                          .input = item.labels.at("question"),
                          .output = output.text,
                          .expected = item.expected,
-                         .score = plain(output.text) == expected ? 1.0 : 0.0,
+                         .score = plain_answer(output.text) == expected ? 1.0 : 0.0,
                          .group = item.group,
                          .values = {{"blind", item.labels.at("blind") == expected ? 1.0 : 0.0}},
                          .labels = {{"kind", item.labels.at("kind")}}});

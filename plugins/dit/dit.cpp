@@ -1,5 +1,7 @@
 // denoiser dit: a transformer over image tokens with adaptive norms (Peebles & Xie 2023) that cross-attends to what
-// learnable queries read from the backbone, and to what the link before it made.
+// learnable queries read from the backbone, and to what the link before it made. It may also see the last picture of
+// the context beside what it makes, token by token (InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800,
+// section 3.2).
 #include "blip3u/denoiser.h"
 #include "blip3u/module_component.h"
 #include "layers/grid_checks.h"
@@ -33,6 +35,7 @@ class Dit : public ModuleComponent<Denoiser> {
       pooled_ = register_module("pooled", torch::nn::Linear(width, width));
     }
     input_ = register_module("input", torch::nn::Linear(numbers, width));
+    if (parameters.boolean("source")) source_ = register_module("source", torch::nn::Linear(numbers, width));
     positions_ = register_parameter("positions", parameters.text("positions") == "sin_cos"
                                                      ? layers::sin_cos_positions(layers::grid_side(tokens), width)
                                                      : learned_table({tokens, width}, 0.02, context.seed, "positions"));
@@ -51,6 +54,7 @@ class Dit : public ModuleComponent<Denoiser> {
   std::unique_ptr<Condition> prepare(const Given& given) override {
     auto condition = std::make_unique<Prepared>(&given.context, queries_(given.context));
     if (previous_) read_previous(*given.previous, *condition);
+    if (source_) condition->source = read_sources(given.sources);
     if (at::GradMode::is_enabled()) return condition;
     for (auto& block : blocks_->blocks()) condition->context_of.push_back(block->read(condition->tokens));
     if (pooled_ || given.times.empty()) return condition;  // else the time alone steers the norms
@@ -63,7 +67,8 @@ class Dit : public ModuleComponent<Denoiser> {
 
   Tensor predict(const Prediction& asked) override {
     const Condition& condition = asked.condition;
-    const auto* const kept = at::GradMode::is_enabled() ? nullptr : dynamic_cast<const Prepared*>(&condition);
+    const auto* const prepared = dynamic_cast<const Prepared*>(&condition);
+    const auto* const kept = at::GradMode::is_enabled() ? nullptr : prepared;
     const bool steered = kept && asked.step >= 0 && kept->output_modulation.defined();
     layers::TransformerInputs inputs{.context = condition.tokens, .context_mask = condition.mask};
     if (!steered) {
@@ -76,7 +81,9 @@ class Dit : public ModuleComponent<Denoiser> {
       if (steered) memories.back().modulation = kept->modulation_of[i].slice(0, asked.step, asked.step + 1);
     }
     const Tensor tokens = layers::merge_squares(asked.noised.x, merge_).to(positions_.scalar_type());
-    const Tensor x = blocks_->forward(input_(tokens) + positions_, inputs, memories);
+    Tensor x = input_(tokens) + positions_;
+    if (prepared && prepared->source.defined()) x = x + prepared->source;
+    x = blocks_->forward(x, inputs, memories);
     const Tensor made = output_->modulated(x, steered ? kept->output_modulation.slice(0, asked.step, asked.step + 1)
                                                       : output_->modulation(inputs.condition));
     return layers::split_squares(made, merge_).to(at::kFloat);
@@ -93,9 +100,25 @@ class Dit : public ModuleComponent<Denoiser> {
     condition.tokens = at::cat({condition.tokens, tokens}, 1);
   }
 
+  /// Of each row the last picture of its context: [B,N,width], zeros where there is none; undefined if no row has any.
+  Tensor read_sources(std::span<const Visual> sources) {
+    Tensor last;
+    for (const Visual& source : sources) {
+      Tensor tokens = source_(layers::merge_squares(source.x, merge_).to(positions_.scalar_type()));
+      if (!source.valid.defined()) {
+        last = tokens;
+        continue;
+      }
+      const Tensor has = source.valid.any(1).view({-1, 1, 1});
+      last = at::where(has, tokens, last.defined() ? last : at::zeros_like(tokens));
+    }
+    return last;
+  }
+
   /// What depends on the condition and on the solver's times alone is computed once an image, without gradients.
   struct Prepared : Condition {
     using Condition::Condition;
+    Tensor source;                             // [B,N,width]
     std::vector<layers::KeyValue> context_of;  // of each block
     std::vector<Tensor> modulation_of;         // of each block, [times,...]
     Tensor output_modulation;                  // [times,...]
@@ -105,7 +128,7 @@ class Dit : public ModuleComponent<Denoiser> {
   layers::Queries queries_;
   layers::Previous previous_{nullptr};
   layers::TimeEmbedding time_;
-  torch::nn::Linear pooled_{nullptr}, input_{nullptr};
+  torch::nn::Linear pooled_{nullptr}, input_{nullptr}, source_{nullptr};
   Tensor positions_;
   layers::TransformerStack blocks_{nullptr};
   layers::AdaptiveOutput output_{nullptr};
@@ -131,6 +154,7 @@ constexpr ParameterSpec own_parameters[] = {
     integer("merge", 1, 1, 64, "side of the squares of neighbouring image tokens that are worked on as one; 1: each"),
     text("positions", "sin_cos", layers::positions_documentation, layers::position_starts),
     number("gate_start", 1.0, 0.0, 1.0, "initial value of the adaptive gates; 0 starts each block as the identity"),
+    boolean("source", false, "see the last picture of the context beside what is made, token by token: for edits"),
     boolean("pooled_condition", true, "steer the norms by the mean of the condition's tokens besides the time"),
 };
 constexpr auto parameters = layers::join(own_parameters, layers::query_parameters);

@@ -10,7 +10,8 @@ namespace {
 class FlowMatching : public Sampler, public Objective {
  public:
   FlowMatching(const Parameters& parameters, const BuildContext& context)
-      : options_(layers::flow_options(parameters)), device_(context.device) {
+      : options_(layers::flow_options(parameters, context.wiring.features.tokens * context.wiring.features.width)),
+        device_(context.device) {
     // As the solver of another's model it follows what that was trained for.
     if (const std::string& trained = context.wiring.objective; !trained.empty()) {
       options_.predicts_data = trained == data_objective;

@@ -2,6 +2,7 @@
 // data, time 1 is noise: x_t = (1-t) data + t noise, and the velocity is noise - data.
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -28,12 +29,15 @@ inline constexpr ParameterSpec flow_parameters[] = {
          flow_time_distributions),
     number("time_mean", 0.0, -5.0, 5.0, "mean of the normal variable below logit_normal; positive means more noise"),
     number("time_deviation", 1.0, 0.01, 10.0, "standard deviation of the normal variable below logit_normal"),
-    number("time_shift", 1.0, 0.01, 100.0,
-           "moves the times of training towards noise: t -> s t / (1 + (s-1) t); 1: not at all"),
+    number("time_shift", 1.0, 0.0, 100.0,
+           "moves the times of training towards noise: t -> s t / (1 + (s-1) t); 1: not at all; 0: s is chosen by how "
+           "many numbers a picture has, sqrt(numbers / 4096) (arXiv:2601.16208)"),
     inference(text("solver", "euler",
                    "how sampling integrates the velocity; midpoint and heun evaluate it twice a step", flow_solvers)),
     inference(integer("steps", 30, 1, 10000, "solver steps of sampling")),
-    inference(number("shift", 1.0, 0.01, 100.0, "moves the times of sampling, as time_shift those of training")),
+    inference(number("shift", 1.0, 0.0, 100.0,
+                     "moves the times of sampling, as time_shift those of training; 1: not at all; 0: s is chosen by "
+                     "how many numbers a picture has, sqrt(numbers / 4096) (arXiv:2601.16208)")),
 };
 
 enum class FlowSolver { euler, midpoint, heun };
@@ -47,18 +51,23 @@ struct FlowOptions {
   double shift = 1.0;
 };
 
-inline FlowOptions flow_options(const Parameters& parameters) {
+/// Of a flow that makes pictures of so many numbers.
+inline FlowOptions flow_options(const Parameters& parameters, std::int64_t numbers) {
   const std::string& solver = parameters.text("solver");
+  const auto shift = [&](const char* name) {
+    const double given = parameters.number(name);
+    return given > 0 ? given : std::sqrt(static_cast<double>(numbers) / 4096);
+  };
   return {.predicts_data = parameters.text("prediction") == "data",
           .logit_normal = parameters.text("time_distribution") == "logit_normal",
           .time_mean = parameters.number("time_mean"),
           .time_deviation = parameters.number("time_deviation"),
-          .time_shift = parameters.number("time_shift"),
+          .time_shift = shift("time_shift"),
           .solver = solver == "heun"       ? FlowSolver::heun
                     : solver == "midpoint" ? FlowSolver::midpoint
                                            : FlowSolver::euler,
           .steps = parameters.integer("steps"),
-          .shift = parameters.number("shift")};
+          .shift = shift("shift")};
 }
 
 /// For a time that is a number or a tensor.

@@ -1,17 +1,15 @@
-// Puts tables of parameters together that several components share.
+// Puts tables together: of parameters that several components share, or of components.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 
-#include "blip3u/parameters.h"
-
 namespace blip3u::layers {
 
-template <std::size_t... lengths>
-constexpr auto join(const ParameterSpec (&... tables)[lengths]) {
-  std::array<ParameterSpec, (lengths + ...)> result{};
+template <class Row, std::size_t... lengths>
+constexpr auto join(const Row (&... tables)[lengths]) {
+  std::array<Row, (lengths + ...)> result{};
   auto* next = result.data();
   ((next = std::copy(tables, tables + lengths, next)), ...);
   return result;

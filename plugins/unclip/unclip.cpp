@@ -29,7 +29,7 @@ std::int64_t patch_grid(const Parameters& parameters, std::int64_t feature_grid)
 class Unclip : public ModuleComponent<Decoder> {
  public:
   Unclip(const Parameters& parameters, const BuildContext& context)
-      : flow_(layers::flow_options(parameters)),
+      : flow_(layers::flow_options(parameters, 3 * context.wiring.image_size * context.wiring.image_size)),
         feature_noise_(parameters.number("feature_noise")),
         feature_grid_(layers::grid_side(context.wiring.features.tokens)),
         grid_(patch_grid(parameters, feature_grid_)),

@@ -8,6 +8,7 @@
 
 #include "blip3u/build_stamp.h"
 #include "cli/support.h"
+#include "io/png_text.h"
 #include "io/support.h"
 
 namespace blip3u::testing {
@@ -18,9 +19,22 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 const std::vector<std::vector<std::string>> verbs = {
-    {"run"},     {"train"},   {"infer"},           {"generate"},           {"evaluate"},       {"validate"},
-    {"compare"}, {"plugins"}, {"plugins", "list"}, {"plugins", "inspect"}, {"plugins", "new"}, {"plugins", "verify"},
+    {"run"},
+    {"train"},
+    {"infer"},
+    {"generate"},
+    {"evaluate"},
+    {"validate"},
+    {"compare"},
+    {"plugins"},
+    {"plugins", "list"},
+    {"plugins", "inspect"},
+    {"plugins", "new"},
+    {"plugins", "verify"},
     {"schema"},
+    {"inspect"},
+    {"edit"},
+    {"chat"},
 };
 
 const std::string easy_vqa = BLIP3U_SOURCE_DIR "/recipes/easy_vqa.yaml";
@@ -62,8 +76,20 @@ TEST(Usage, WrongCommandLinesAreUsageErrors) {
   expect_refused({"generate", "--prompt", "x"}, 2, "--output_path is required");
   expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--num_images", "0"}, 2, "--num_images");
   expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--seed", "many"}, 2, "--seed");
+  expect_refused({"generate", "--prompt", "x\xFF", "--output_path", "x.png"}, 2, "--prompt: is not UTF-8 from byte 2");
+  expect_refused({"edit", "--prompt", "x", "--output_path", "x.png"}, 2, "--input_path is required");
+  expect_refused({"edit", "--input_path", "absent.png", "--prompt", "x", "--output_path", "x.png"}, 1,
+                 "absent.png: cannot be opened", "/tmp");
+  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--best_of", "0"}, 2, "--best_of");
+  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--judge", "taste"}, 2, "--judge");
+  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--judge", "likelihood"}, 2,
+                 "--judge requires --best_of");
+  expect_refused({"edit", "--input_path", "caf\xE9.png", "--prompt", "x", "--output_path", "x.png"}, 2,
+                 "--input_path: is not UTF-8 from byte 4", "/tmp");
   expect_refused({"infer", "--task", "dream", "--input_path", "x.png"}, 2, "dream");
   expect_refused({"infer", "--task", "vqa", "--input_path", "x.png"}, 2, "needs a question");
+  expect_refused({"infer", "--task", "vqa", "--input_path", "x.png", "--question", "\x80"}, 2,
+                 "--question: is not UTF-8 from byte 1");
   expect_refused({"infer", "--task", "image_classification", "--input_path", "x.png", "--question", "why?"}, 2,
                  "takes no --question");
 }
@@ -77,6 +103,13 @@ TEST(Usage, GenerateRefusesBeforeAnyWorkWhatItCouldNotWrite) {
   expect_refused(generate("absent/x.png"), 2, "folder does not exist", folder.path());
   expect_refused(generate("x.jpg"), 2, "end the name in .png", folder.path());
   expect_refused(generate("folder.png"), 2, "is a folder", folder.path());
+  std::filesystem::create_symlink("loop", folder.path() / "loop");
+  expect_refused(generate("loop/x.png"), 2, "--output_path loop/x.png: Too many levels of symbolic links; choose",
+                 folder.path());
+  for (const std::size_t letters : {300, 250}) {  // 250 fit, but not with what is written first
+    expect_refused(generate(std::string(letters, 'x') + ".png"), 2, "xxx.png: File name too long; choose another name",
+                   folder.path());
+  }
 }
 
 TEST(Usage, GenerateSetsTheStepsOfWhatMakesThePictures) {
@@ -94,12 +127,40 @@ TEST(Usage, GenerateSetsTheStepsOfWhatMakesThePictures) {
                   "pipeline.solver.steps=2': unknown key `steps` in sampler `regression`");
 }
 
-TEST(Usage, WithoutARunThereIsAWayToMakeOne) {
-  const TemporaryFolder folder("blip3u-cli-usage");
-  folder.write("runs/broken/manifest.json", "{");
-  folder.write("runs/unfinished/manifest.json", R"({"status": "running"})");
-  expect_refused({"generate", "--prompt", "x", "--output_path", "x.png"}, 2, "make one with `blip3u run RECIPE`",
-                 folder.path());
+/// A folder with the program in bin/, which so has no model but what a test puts there.
+class Installed : public ::testing::Test {
+ protected:
+  Installed() {
+    std::filesystem::create_directory(folder_.path() / "bin");
+    std::filesystem::copy_file(BLIP3U_PROGRAM, folder_.path() / "bin/blip3u");
+    std::filesystem::create_symlink(std::filesystem::path(BLIP3U_PROGRAM).parent_path().parent_path() / "lib",
+                                    folder_.path() / "lib");
+  }
+
+  Outcome generate() const {
+    return call({"generate", "--prompt", "x", "--output_path", "x.png"}, folder_.path(), {}, {},
+                folder_.path() / "bin/blip3u");
+  }
+
+  const TemporaryFolder folder_{"blip3u-cli-installed"};
+};
+
+TEST_F(Installed, WithoutARunThereIsAWayToMakeOne) {
+  folder_.write("runs/broken/manifest.json", "{");
+  folder_.write("runs/unfinished/manifest.json", R"({"status": "running"})");
+  expect_refusal(generate(), 2, "make one with `blip3u run RECIPE`");
+}
+
+TEST_F(Installed, WithoutARunTheModelThatComesWithTheProgramIsTaken) {
+  std::filesystem::create_directories(folder_.path() / "share/blip3u/models/scenes");
+  expect_refusal(generate(), 2, "make one with `blip3u run RECIPE`");
+  folder_.write("share/blip3u/models/scenes/resolved.yaml", "nonsense: 1\n");
+  const std::string model = (folder_.path() / "share/blip3u/models/scenes").string();
+  const Outcome shipped = generate();
+  EXPECT_THAT(shipped.err, StartsWith("blip3u: using the model that comes with the program, " + model + "\n"));
+  EXPECT_THAT(shipped.err, HasSubstr(model + "/resolved.yaml:1:1: "));
+  folder_.write("runs/a/manifest.json", R"({"status": "complete", "finished": "2026-01-02T00:00:00Z"})");
+  EXPECT_THAT(generate().err, StartsWith("blip3u: using the latest run, runs/a\n"));
 }
 
 TEST(Usage, TheLatestCompleteRunIsTaken) {
@@ -146,6 +207,29 @@ TEST(Usage, PicturesThatCannotBeReadSayHowToMendIt) {
   expect_unreadable("huge.png",
                     "the picture is 60000 x 60000 pixels, more than the 16384 a side or 100 megapixels that are "
                     "allowed; scale it down");
+}
+
+TEST(Usage, WhatDoesNotSayWhereItComesFromHasOneMessage) {
+  const TemporaryFolder folder("blip3u-cli-usage");
+  const std::string plain = content_of(BLIP3U_TEST_DATA "/images/rgb.png");
+  const auto expect_unknown = [&](const std::string& content, const std::string& reason) {
+    folder.write("x.png", content);
+    expect_refused({"inspect", "x.png"}, 1, "x.png: " + reason, folder.path());
+  };
+  expect_unknown(plain, "does not say where it comes from; ");
+  expect_unknown(with_texts(plain, {{"Software", "Acme"}}), "does not say where it comes from; ");
+  expect_unknown(with_texts(plain, {{"blip3u.verb", "rm"}, {"blip3u.run", "x"}, {"blip3u.seed", "0"}}),
+                 "what it says of where it comes from is not as this version writes it");
+  expect_unknown(with_texts(plain, {{"blip3u.prompt", "x"}}).substr(0, 70), "truncated or damaged PNG");
+  expect_unknown("", "not a PNG");
+  expect_unknown(content_of(BLIP3U_TEST_DATA "/images/gradient.jpg"), "not a PNG");
+  expect_refused({"inspect", "absent.png"}, 1, "absent.png: cannot be opened", folder.path());
+  for (const std::string& other : {std::string("."), std::string("/dev/zero")}) {
+    expect_refused({"inspect", other}, 1, other + ": is no regular file; name a PNG file", folder.path());
+  }
+  folder.write("huge.png", plain);
+  std::filesystem::resize_file(folder.path() / "huge.png", std::uintmax_t{1} << 30);
+  expect_refused({"inspect", "huge.png"}, 1, "huge.png: has more than 512 MiB", folder.path());
 }
 
 TEST(Usage, AWrongRecipeIsRefusedByEveryVerbAndLeavesNothing) {

@@ -34,16 +34,5 @@ TEST(Html, SaysWhichTemplateIsMissingOrDamaged) {
               AllOf(HasSubstr("open.html: not a template: "), HasSubstr("install BLIP3-U anew")));
 }
 
-TEST(Html, Base64VectorsOfRfc4648) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foob"), "Zm9vYg==");
-  EXPECT_EQ(base64("fooba"), "Zm9vYmE=");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(base64(std::string_view("\xff\xfb\x00", 3)), "//sA");
-}
-
 }  // namespace
 }  // namespace blip3u::eval::html

@@ -134,6 +134,32 @@ TEST_F(Evaluate, ScoresStoredRepliesAgain) {
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(first.records[i].score, second.records[i].score);
 }
 
+TEST_F(Evaluate, GoesOnWithTheModelsOwnReplies) {
+  auto items = questions(3);
+  const Message more{Role::user, {text_part("and now?")}};
+  items[1].follow_ups = {more};
+  items[2].follow_ups = {more, more};
+  const FakeTask task(Ability::generate, items);
+  const auto result = run(task);
+  EXPECT_THAT(model_.calls, ElementsAre(3, 2, 1));
+  ASSERT_EQ(model_.last_messages.size(), 5u);  // two of its own among three of the user
+  EXPECT_EQ(model_.last_messages[3].role, Role::assistant);
+  EXPECT_EQ(model_.last_messages[3].content.at(0).image, 1);
+  EXPECT_EQ(result.records[0].output, "");
+  EXPECT_EQ(result.records[2].output, " >  1 >  1");
+  const auto again = score_again(task, data_, seed, folder_ / "acme.quiz");
+  EXPECT_EQ(again.records[2].output, result.records[2].output);
+
+  items[2].follow_ups[1].content[0].text = "and then?";
+  model_.calls.clear();
+  run(FakeTask(Ability::generate, items));
+  EXPECT_THAT(model_.calls, ElementsAre(1, 1, 1));  // only that item, from its beginning
+
+  items[2].follow_ups[1].role = Role::assistant;
+  EXPECT_THAT(failure(FakeTask(Ability::generate, items)), HasSubstr("a follow-up is not the user's"));
+  EXPECT_THAT(failure(FakeTask(Ability::reconstruct, {items[2]})), HasSubstr("its task asks for no replies"));
+}
+
 TEST_F(Evaluate, AsksAgainForALostPicture) {
   const FakeTask task(Ability::generate, questions(3));
   run(task);

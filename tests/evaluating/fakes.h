@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "blip3u/error.h"
 #include "blip3u/model.h"
@@ -33,6 +34,8 @@ class FakeTask final : public Task {
     std::vector<ItemRecord> records;
     for (const Output& output : outputs) {
       ItemRecord record{.id = item.id, .output = output.text};
+      for (const Output& next : output.follow_ups)
+        record.output += fmt::format(" > {} {}", next.text, next.images.size());
       if (!output.images.empty()) record.score = output.images.front()[0][0][0].item<double>();
       if (!output.choices.empty()) {
         record.score = static_cast<double>(std::ranges::max_element(output.choices) - output.choices.begin());
@@ -90,6 +93,7 @@ class FakeModel final : public Model {
         for (const Tensor& image : request.images) text += " " + std::to_string(level(image));
         reply.message.content = {text_part(text)};
       }
+      last_messages = request.messages;
       for (const Tensor& image : request.images) pictures.insert(image.unsafeGetTensorImpl());
       replies.push_back(std::move(reply));
     }
@@ -113,9 +117,10 @@ class FakeModel final : public Model {
     return images;
   }
 
-  std::vector<std::int64_t> calls;  ///< how many were asked at once, of each call
-  std::size_t fail_at = 1000;       ///< the call that fails
-  std::set<const void*> pictures;   ///< different tensors that requests brought
+  std::vector<std::int64_t> calls;     ///< how many were asked at once, of each call
+  std::size_t fail_at = 1000;          ///< the call that fails
+  std::vector<Message> last_messages;  ///< of the last request
+  std::set<const void*> pictures;      ///< different tensors that requests brought
   std::vector<std::uint64_t> reconstructed_seeds;
 
  private:

@@ -131,6 +131,34 @@ TEST_P(DenoiserTest, RefusesAPipelineWithoutBackboneOrEncoder) {
   }
 }
 
+TEST(Dit, SeesTheLastPictureOfEachRow) {
+  const torch::NoGradGuard no_gradient;
+  const auto gpt = small_gpt();
+  const auto dit =
+      make<Denoiser>(Kind::denoiser, "dit", {{"width", std::int64_t{32}}, {"heads", std::int64_t{4}}, {"source", true}},
+                     small_context());
+  randomize(*dit, 5);
+  const Tensor first = normal({16, 6}, 3, 11), second = normal({16, 6}, 3, 12), noised = normal({16, 6}, 3, 4);
+  Tensor both = at::ones({3, 16}, at::kBool), one = both.clone();
+  both[2].fill_(false);  // row 0 has two pictures, row 1 one, row 2 none
+  one[1].fill_(false);
+  one[2].fill_(false);
+  const auto ask_with = [&](const std::vector<Visual>& sources) {
+    const auto session = gpt->begin(3);
+    Block text;
+    text.embeds = at::zeros({3, 5, 32});
+    session->append(text);
+    return ask(*dit, noised, at::full({3}, 0.4), *dit->prepare({.context = *session, .sources = sources}));
+  };
+  const Tensor made = ask_with({{first, {}, both}, {second, {}, one}});
+  const Tensor of_first = ask_with({{first, {}}}), of_second = ask_with({{second, {}}}), of_nothing = ask_with({});
+  EXPECT_LT(largest_difference(made[0], of_second[0]), 1e-6);
+  EXPECT_LT(largest_difference(made[1], of_first[1]), 1e-6);
+  EXPECT_LT(largest_difference(made[2], of_nothing[2]), 1e-6);
+  EXPECT_GT(largest_difference(of_first[1], of_second[1]), 1e-3);
+  EXPECT_GT(largest_difference(of_first[2], of_nothing[2]), 1e-3);
+}
+
 INSTANTIATE_TEST_SUITE_P(Denoisers, DenoiserTest, ::testing::Values("dit", "mlp"),
                          [](const auto& info) { return info.param; });
 

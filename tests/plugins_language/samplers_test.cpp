@@ -190,6 +190,10 @@ TEST(FlowMatching, DrawsTimesAsAsked) {
   // The shift s moves the logit by log(s).
   EXPECT_NEAR(logits.mean().item<double>(), 0.5 + std::log(3.0), 0.1);
   EXPECT_NEAR(logits.std().item<double>(), 1.5, 0.06);
+  // By the size of what is made, 16 tokens of 6 numbers.
+  const auto by_size =
+      make<Sampler>(Kind::sampler, "flow_matching", {{"shift", 0.0}, {"steps", std::int64_t{2}}}, small_context());
+  EXPECT_NEAR(by_size->times()[1], std::sqrt(96 / 4096.0) / (1 + std::sqrt(96 / 4096.0)), 1e-12);
 }
 
 TEST(Guidance, LeadsAwayFromWhatNothingGivesInOnePass) {

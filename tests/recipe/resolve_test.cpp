@@ -53,6 +53,7 @@ data:
   window: 16
   workers: 0
   corrupt_share: 0.01
+  keep_features: true
 tokenizer:
   plugin: words
 pipeline:

@@ -146,8 +146,8 @@ TEST(Registry, LoadsEveryPluginOfTheToolkit) {
     names.push_back(library.name);
   }
   EXPECT_THAT(names, ElementsAre("cfg", "chat", "clip", "ddpm", "dit", "easy_vqa", "edit", "flow_matching", "gpt",
-                                 "image_folder", "mlp", "patch_decoder", "pixels", "regression", "tasks", "unclip",
-                                 "vae", "words"));
+                                 "image_folder", "mlp", "patch_decoder", "pixels", "regression", "scenes", "tasks",
+                                 "unclip", "vae", "words"));
 }
 
 }  // namespace

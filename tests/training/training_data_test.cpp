@@ -121,6 +121,17 @@ class CodingEncoder final : public ModuleComponent<Encoder> {
   std::int64_t calls_ = 1;
 };
 
+TEST(Features, OfPicturesSeenOnceAreMadeTogetherAndForgotten) {
+  const TemporaryFolder folder("blip3u-features");
+  CodingEncoder encoder;
+  const std::vector<Tensor> pictures{picture(4), picture(1)};
+  Features passing(encoder, 8, at::kCPU, folder.path(), /*keeps=*/false);
+  EXPECT_TRUE(at::equal(passing.of(pictures).codes, at::ones({2, 2, 1}, at::kLong))) << "in one call";
+  EXPECT_TRUE(at::equal(passing.of(pictures).codes, at::full({2, 2, 1}, 2, at::kLong)));
+  passing.flush();
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(Features, KeepCodesToo) {
   const TemporaryFolder folder("blip3u-features");
   CodingEncoder encoder;

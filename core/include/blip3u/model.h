@@ -22,9 +22,9 @@ class BLIP3U_API Model {
   Model& operator=(const Model&) = delete;
   virtual ~Model();
 
-  /// `answer` and `choose` read and write text, `generate` makes pictures; these three are asked by respond() and
-  /// log_likelihood().
-  enum class Ability { classify, answer, choose, generate, reconstruct };
+  /// `answer` and `choose` read and write text, `generate` makes pictures, `converse` replies with text, pictures or
+  /// both as the model itself chooses; these are asked by respond() and log_likelihood().
+  enum class Ability { classify, answer, choose, generate, reconstruct, converse };
   /// An empty string if the model has the ability, else why not ("encoder `vae` provides no text_embedding").
   virtual std::string missing_for(Ability) const = 0;
 

@@ -15,8 +15,12 @@ namespace blip3u {
 
 /// One thing that is asked of the model.
 struct Item {
-  std::string id;                         ///< unique within the task, UTF-8; decides the item's random numbers
-  std::vector<Message> messages = {};     ///< answer, generate, choose: the conversation that the reply goes on with
+  std::string id;                      ///< unique within the task, UTF-8; decides the item's random numbers
+  std::vector<Message> messages = {};  ///< all but classify and reconstruct: what the reply goes on with
+  /// answer, generate, converse: the user's messages after that reply, one after each reply. The model's own replies,
+  /// pictures included, are in the conversation by then. Pictures in these messages are numbered in `images`, as those
+  /// of `messages` are; `text` and `image` apply to every reply.
+  std::vector<Message> follow_ups = {};
   std::vector<Tensor> images = {};        ///< [3,H,W] uint8 on the CPU; classify and reconstruct ask about the first
   std::vector<std::string> choices = {};  ///< classify: captions; choose: replies
   TextSampling text = {};
@@ -30,9 +34,10 @@ struct Item {
 
 /// One reply to an item, as it is stored.
 struct Output {
-  std::string text = {};             ///< answer, generate: the words of the reply
-  std::vector<Tensor> images = {};   ///< [3,S,S] uint8 on the CPU: its pictures; reconstruct: the picture
-  std::vector<double> choices = {};  ///< classify: cosine similarity of each choice; choose: its log-likelihood
+  std::string text = {};                ///< answer, generate, converse: the words of the reply
+  std::vector<Tensor> images = {};      ///< [3,S,S] uint8 on the CPU: its pictures; reconstruct: the picture
+  std::vector<double> choices = {};     ///< classify: cosine similarity of each choice; choose: its log-likelihood
+  std::vector<Output> follow_ups = {};  ///< the replies to Item::follow_ups
 };
 
 /// A picture for the report with a line of text below it.

@@ -1,6 +1,7 @@
 #include "evaluating/ask.h"
 
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -51,6 +52,15 @@ Request request_of(const Item& item, Want want, std::uint64_t seed, Pictures& pi
           .image = item.image};
 }
 
+/// The request that goes on after its reply. Its random numbers are others.
+Request followed(Request request, Reply reply, const Message& message) {
+  request.messages.push_back(std::move(reply.message));
+  request.images.insert(request.images.end(), reply.images.begin(), reply.images.end());
+  request.messages.push_back(message);
+  request.seed = derive_seed(request.seed, "follow-up");
+  return request;
+}
+
 Output output_of(const Reply& reply) {
   Output output;
   for (const Part& part : reply.message.content) {
@@ -61,9 +71,9 @@ Output output_of(const Reply& reply) {
 }
 
 /// Results of one call, in the order of the calls, dealt to the items as they asked for them.
-template <class Result, class Deal>
-std::vector<std::vector<Output>> dealt(const std::vector<Item>& items, const ItemBatch& batch,
-                                       const std::vector<Result>& results, const Deal& deal) {
+template <class Results, class Deal>
+std::vector<std::vector<Output>> dealt(const std::vector<Item>& items, const ItemBatch& batch, Results&& results,
+                                       const Deal& deal) {
   std::vector<std::vector<Output>> outputs;
   std::size_t next = 0;
   for (const std::size_t place : batch) {
@@ -77,12 +87,34 @@ std::vector<std::vector<Output>> converse(Model& model, Want want, const std::ve
                                           const ItemBatch& batch, std::uint64_t seed) {
   Pictures pictures;
   std::vector<Request> requests;
+  std::vector<const Item*> asked;  // of each request
   for (const std::size_t place : batch) {
     for (const std::uint64_t each : seeds_of(items[place], seed)) {
       requests.push_back(request_of(items[place], want, each, pictures));
+      asked.push_back(&items[place]);
     }
   }
-  return dealt(items, batch, model.respond(requests, {}), output_of);
+  std::vector<Reply> replies = model.respond(requests, {});
+  std::vector<Output> outputs;
+  for (const Reply& reply : replies) outputs.push_back(output_of(reply));
+  std::vector<std::size_t> open(requests.size());  // of those that go on, their places
+  std::iota(open.begin(), open.end(), 0);
+  for (std::size_t turn = 0; true; ++turn) {
+    std::vector<Request> next;
+    std::vector<std::size_t> left;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      const Item& item = *asked[open[i]];
+      if (turn >= item.follow_ups.size()) continue;
+      next.push_back(followed(std::move(requests[i]), std::move(replies[i]), item.follow_ups[turn]));
+      left.push_back(open[i]);
+    }
+    if (next.empty()) break;
+    requests = std::move(next);
+    open = std::move(left);
+    replies = model.respond(requests, {});
+    for (std::size_t i = 0; i < open.size(); ++i) outputs[open[i]].follow_ups.push_back(output_of(replies[i]));
+  }
+  return dealt(items, batch, outputs, [](Output& output) { return std::move(output); });
 }
 
 std::vector<std::vector<Output>> weigh(Model& model, const std::vector<Item>& items, const ItemBatch& batch) {
@@ -140,7 +172,8 @@ std::vector<std::vector<Output>> reconstruct(Model& model, const std::vector<Ite
 
 std::vector<ItemBatch> batches_of(Ability ability, const std::vector<Item>& items,
                                   const std::vector<std::size_t>& wanted) {
-  const std::int64_t most = ability == Ability::generate ? 64 : 256;  // pictures take long, and a stop loses a batch
+  const bool draws = ability == Ability::generate || ability == Ability::converse;
+  const std::int64_t most = draws ? 64 : 256;  // pictures take long, and a stop loses a batch
   std::map<std::vector<std::string>, std::vector<std::size_t>> groups;
   for (const std::size_t place : wanted) {
     groups[ability == Ability::classify ? items[place].choices : std::vector<std::string>()].push_back(place);
@@ -165,6 +198,7 @@ std::vector<std::vector<Output>> ask(Model& model, Ability ability, const std::v
   switch (ability) {
     case Ability::answer: return converse(model, Want::text, items, batch, seed);
     case Ability::generate: return converse(model, Want::image, items, batch, seed);
+    case Ability::converse: return converse(model, Want::any, items, batch, seed);
     case Ability::choose: return weigh(model, items, batch);
     case Ability::classify: return classify(model, items, batch, image_size);
     case Ability::reconstruct: return reconstruct(model, items, batch, image_size, seed);

@@ -30,7 +30,16 @@ std::string problem_of(const Item& item, Ability ability) {
   if (item.replies < 1) return "it asks for no reply";
   if (choices && item.choices.empty()) return "it has no choices";
   if (choices && item.replies > 1) return "it asks for several replies where each would be the same";
-  if (!pictures) return blip3u::problem_of({.id = item.id, .messages = item.messages, .images = item.images});
+  const bool replies = ability == Ability::answer || ability == Ability::generate || ability == Ability::converse;
+  if (!replies && !item.follow_ups.empty()) return "it has follow-ups, but its task asks for no replies";
+  if (!pictures) {
+    Sample asked{.id = item.id, .messages = item.messages, .images = item.images};
+    for (const Message& message : item.follow_ups) {
+      if (message.role != Role::user) return "a follow-up is not the user's";
+      asked.messages.push_back(message);
+    }
+    return blip3u::problem_of(asked);
+  }
   if (item.images.empty() || !std::ranges::all_of(item.images, is_picture)) {
     return "it has no picture, or one that is not [3,H,W] uint8 on the CPU";
   }

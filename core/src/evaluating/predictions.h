@@ -35,6 +35,8 @@ class BLIP3U_API Predictions {
  private:
   std::filesystem::path file() const { return folder_ / "replies.jsonl"; }
   std::string picture_name(const Item& item, std::size_t reply, std::size_t number) const;
+  bool is_whole(const nlohmann::json& reply, const Item& item) const;
+  Output restored(const nlohmann::json& reply) const;
   void write_line(const std::string& line);
 
   std::filesystem::path folder_;

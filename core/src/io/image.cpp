@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "blip3u/error.h"
+#include "io/big_endian.h"
 #include "io/files.h"
 
 namespace blip3u {
@@ -35,12 +36,6 @@ void check_size(std::int64_t width, std::int64_t height, const std::string& name
 
 [[noreturn]] void throw_damaged(const std::string& name, const char* format, std::string_view reason) {
   throw Error(fmt::format("{}: truncated or damaged {} ({}); replace the file", name, format, reason));
-}
-
-std::uint32_t big_endian(std::string_view bytes, std::size_t offset) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
-  return value;
 }
 
 Tensor decode_png(std::string_view bytes, const std::string& name) {

@@ -1,17 +1,25 @@
 #include "io/interrupt.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 namespace blip3u {
 namespace {
 
+enum class Cancel { off, possible, asked };
+
 std::atomic<bool> flag{false};
+std::atomic<Cancel> cancel{Cancel::off};
+static_assert(std::atomic<Cancel>::is_always_lock_free);
 static_assert(std::atomic<bool>::is_always_lock_free, "only lock-free atomics may be used in a signal handler");
 
-extern "C" void on_interrupt(int) {
+extern "C" void on_interrupt(int number) {
+  Cancel possible = Cancel::possible;
+  if (number == SIGINT && cancel.compare_exchange_strong(possible, Cancel::asked)) return;
   if (flag.exchange(true)) _exit(interrupted_exit_code);
 }
 
@@ -27,6 +35,24 @@ void install_interrupt_handler() {
 }
 
 bool interrupted() noexcept { return flag.load(std::memory_order_relaxed); }
+
+Cancellation::Cancellation() { cancel.store(Cancel::possible); }
+Cancellation::~Cancellation() { cancel.store(Cancel::off); }
+bool Cancellation::asked() const noexcept { return cancel.load(std::memory_order_relaxed) == Cancel::asked; }
+
+bool wait_for_input(int descriptor) {
+  // The signals are let through by ppoll alone, so that none comes between the look at the flag and the wait.
+  sigset_t both, before;
+  sigemptyset(&both);
+  sigaddset(&both, SIGINT);
+  sigaddset(&both, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &both, &before);
+  pollfd input{.fd = descriptor, .events = POLLIN, .revents = 0};
+  while (!interrupted() && ppoll(&input, 1, nullptr, &before) < 0 && errno == EINTR) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return !interrupted();
+}
 
 Interrupted::~Interrupted() = default;
 

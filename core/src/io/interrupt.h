@@ -21,6 +21,21 @@ class BLIP3U_API Interrupted : public Error {
   ~Interrupted() override;
 };
 
+/// While it lives, the first SIGINT asks that one piece of work be given up, without an end to the others; SIGTERM and
+/// a second SIGINT ask for the end as ever. One at a time.
+class BLIP3U_API Cancellation {
+ public:
+  Cancellation();
+  ~Cancellation();
+  Cancellation(const Cancellation&) = delete;
+  Cancellation& operator=(const Cancellation&) = delete;
+
+  bool asked() const noexcept;
+};
+
+/// Waits until there is something to read, or its end. False after an interrupt, also one that came before.
+BLIP3U_API bool wait_for_input(int descriptor);
+
 /// Throws Interrupted if interrupted.
 BLIP3U_API void stop_if_interrupted();
 

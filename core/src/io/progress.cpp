@@ -85,10 +85,14 @@ void ProgressBar::update(std::int64_t done, const std::string& detail) {
   }
 }
 
-void ProgressBar::finish(const std::string& summary) {
-  say(fmt::format("{}{} done in {}{}{}", open_line_ ? "\r\x1b[K" : "", title_, duration_text(seconds()),
-                  summary.empty() ? "" : "  ", summary));
+void ProgressBar::clear() {
+  if (open_line_) std::fputs("\r\x1b[K", stderr);
   open_line_ = false;
+}
+
+void ProgressBar::finish(const std::string& summary) {
+  clear();
+  say(fmt::format("{} done in {}{}{}", title_, duration_text(seconds()), summary.empty() ? "" : "  ", summary));
 }
 
 }  // namespace blip3u

@@ -19,6 +19,7 @@ class BLIP3U_API ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   void update(std::int64_t done, const std::string& detail = {});  ///< cheap; detail is e.g. the loss
+  void clear();                                                    ///< makes room for other lines until the next update
   void finish(const std::string& summary = {});                    ///< leaves one line behind
 
  private:

@@ -75,7 +75,7 @@ Pipeline::Parts Pipeline::parts_for(const PipelineChoices& choices, Ability abil
   if (ability == Ability::reconstruct) return {or_missing(choices.decoded(), "encoder"), "decoder"};
   Parts parts(choices.understanding.begin(), choices.understanding.end());
   parts.insert("backbone");
-  if (ability != Ability::generate) {
+  if (ability != Ability::generate && ability != Ability::converse) {
     if (choices.understanding.empty()) parts.insert("encoder");
     return parts;
   }
@@ -195,7 +195,11 @@ std::string Pipeline::missing_for(Ability ability) const {
     if (!encoder.provides("text_embedding"))
       return fmt::format("encoder `{}` provides no text_embedding", encoder.name);
   }
-  if (ability == Ability::generate) {  // the features of targets are there to be made, trained or not
+  if (ability == Ability::converse && tokenizer_->id_of("image") < 0) {
+    return "its tokenizer announces no pictures, so the model cannot choose between text and picture";
+  }
+  if (ability == Ability::generate ||
+      ability == Ability::converse) {  // the features of targets are there to be made, trained or not
     for (const LinkChoice& link : choices.generation) needed.erase(link.target);
   }
   return untrained(needed);

@@ -17,6 +17,8 @@ constexpr ParameterSpec data_keys[] = {
     integer("window", 16, 1, 1'000'000, "samples that a lane shuffles at a time, of a data set without an index"),
     inference(integer("workers", 0, 0, 256, "threads that read ahead")),
     inference(number("corrupt_share", 0.01, 0, 0.99, "share of the samples that may be corrupt; they are passed over")),
+    inference(
+        boolean("keep_features", true, "whether what frozen encoders make of pictures is kept for the next time")),
 };
 
 constexpr ParameterSpec source_keys[] = {
@@ -72,7 +74,8 @@ DataChoice check_data(const Node& node, const Position& where, ComponentChecker&
                   .lanes = keys.integer("lanes"),
                   .window = keys.integer("window"),
                   .workers = keys.integer("workers"),
-                  .corrupt_share = keys.number("corrupt_share")};
+                  .corrupt_share = keys.number("corrupt_share"),
+                  .keep_features = keys.boolean("keep_features")};
   const Node* const sources = node.value("sources");
   if (!sources) {
     data.sources.push_back(check_source(node, where, names_of(data_schema()), components, diagnostics));

@@ -52,6 +52,7 @@ struct DataChoice {
   std::int64_t window = 0;      ///< samples that a lane shuffles at a time, where a data set has no index
   std::int64_t workers = 0;     ///< threads that read ahead
   double corrupt_share = 0;     ///< of the samples that may be corrupt
+  bool keep_features = true;    ///< what frozen encoders make of pictures, for the next time
 };
 
 /// What a stage trains on, which decides the components it runs.

@@ -95,6 +95,7 @@ std::string emit(const DataChoice& data, For purpose) {
   keys.set("window", data.window);
   keys.set("workers", data.workers);
   keys.set("corrupt_share", data.corrupt_share);
+  keys.set("keep_features", data.keep_features);
   const std::string own = emit_keys(keys, data_schema(), "  ", purpose);
   if (data.sources.size() == 1) return "data:\n  " + emit(data.sources.front(), "  ", purpose) + own;
   std::string result = "data:\n" + own + "  sources:\n";

@@ -60,7 +60,8 @@ OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, Mo
     }
     load_stage_weights(weights, stage, *pipeline);
   }
-  return {std::move(recipe), std::move(pipeline), std::move(classes)};
+  const Tokenizer* const words = &pipeline->tokenizer();
+  return {std::move(recipe), std::move(pipeline), words, std::move(classes)};
 }
 
 OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "blip3u/model.h"
+#include "blip3u/tokenizer.h"
 #include "recipe/recipe.h"
 
 namespace blip3u {
@@ -18,6 +19,7 @@ BLIP3U_API Recipe recipe_of(const std::filesystem::path& run_directory, Catalog&
 struct OpenedRun {
   Recipe recipe;
   std::unique_ptr<Model> model;
+  const Tokenizer* tokenizer;        ///< the model's
   std::vector<std::string> classes;  ///< of the data set it was trained on; may be empty
 };
 

@@ -300,7 +300,7 @@ class Run {
       features_.erase(role);
       if (key.empty()) continue;
       features_.try_emplace(role, dynamic_cast<Encoder&>(*pipeline.part(role)), recipe_.wiring.image_size,
-                            pipeline.device(), shared_ / "features" / key);
+                            pipeline.device(), shared_ / "features" / key, recipe_.data.keep_features);
     }
   }
 

@@ -27,8 +27,8 @@ std::int64_t bytes_of(const FeatureRow& row) {
 }  // namespace
 
 Features::Features(Encoder& encoder, std::int64_t image_size, at::Device device,
-                   const std::optional<std::filesystem::path>& folder)
-    : encoder_(encoder), image_size_(image_size), device_(device), folder_(folder) {}
+                   const std::optional<std::filesystem::path>& folder, bool keeps)
+    : encoder_(encoder), image_size_(image_size), device_(device), folder_(folder), keeps_(keeps) {}
 
 const FeatureRow& Features::row(const Tensor& picture) {
   if (folder_ && !stored_) stored_.emplace(*folder_);
@@ -51,7 +51,7 @@ const FeatureRow& Features::row(const Tensor& picture) {
 Visual Features::of(std::span<const Tensor> pictures) {
   const at::NoGradGuard no_grad;
   if (pictures.empty()) return {};
-  if (encoder_.layout().ragged) return encode_pictures(encoder_, pictures, image_size_, device_);
+  if (!keeps_ || encoder_.layout().ragged) return encode_pictures(encoder_, pictures, image_size_, device_);
   std::vector<Tensor> x, codes;
   for (const Tensor& picture : pictures) {
     const FeatureRow& found = row(picture);

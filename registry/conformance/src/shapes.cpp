@@ -113,12 +113,14 @@ std::vector<Reply> KnowingModel::respond(std::span<const Request> requests, cons
   std::vector<Reply> replies;
   for (const Request& request : requests) {
     Reply reply{.message = {Role::assistant, {}}};
-    if (request.want == Want::image) {
-      use(Ability::generate);
+    const bool chooses = request.want == Want::any;  // it draws where it is shown nothing
+    if (chooses) use(Ability::converse);
+    if (request.want == Want::image || (chooses && request.images.empty())) {
+      if (!chooses) use(Ability::generate);
       reply.images = {shapes_.image(other(shapes_.captioned(text_of(request))))};
       reply.message.content = {image_part(std::ssize(request.images))};
     } else {
-      use(Ability::answer);
+      if (!chooses) use(Ability::answer);
       reply.message.content = {text_part(answer(request))};
     }
     if (events.finished) events.finished(replies.size(), reply);
