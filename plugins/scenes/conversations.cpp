@@ -16,8 +16,9 @@ namespace {
 /// Everything that is there, or with some attributes left unsaid, in any words: what an encoder's texts are.
 std::string varied_caption(const Scene& scene, Engine& engine) {
   Description all = describe(scene);
-  if (pick(engine, 3) != 0) return say(all, &engine);
-  const bool no_mood = pick(engine, 2) == 0, no_size = pick(engine, 2) == 0, no_colour = pick(engine, 4) == 0;
+  if (pick(engine, 4) == 0) return say(all, &engine);
+  // Were colours always named, a contrast between captions would need nothing else, and no shape would be learned.
+  const bool no_mood = pick(engine, 4) != 0, no_size = pick(engine, 4) != 0, no_colour = pick(engine, 2) == 0;
   Description some{.mood = no_mood ? std::nullopt : all.mood, .phrases = {}};
   for (Phrase phrase : all.phrases) {
     if (no_size) phrase.size.reset();
