@@ -1,6 +1,8 @@
 #include "model/reader.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -8,6 +10,7 @@
 
 #include "blip3u/error.h"
 #include "model/layout.h"
+#include "model/sources.h"
 #include "pipeline/texts.h"
 
 namespace blip3u {
@@ -93,14 +96,25 @@ class Reader {
   std::vector<float> weights_;
 };
 
-std::vector<Laid> lay_out(Backbone& backbone, at::Device device, const std::vector<Runs>& rows,
-                          const SeenPictures& pictures) {
+/// Numbers the pictures that rows show anew, from 0 on; returns their numbers so far.
+std::vector<std::int64_t> renumber(std::vector<Runs>& rows) {
+  std::map<std::int64_t, std::int64_t> numbers;
+  std::vector<std::int64_t> before;
+  for (Runs& runs : rows) {
+    for (Run& run : runs) {
+      if (run.image < 0) continue;
+      const auto [number, fresh] = numbers.emplace(run.image, std::ssize(before));
+      if (fresh) before.push_back(run.image);
+      run.image = number->second;
+    }
+  }
+  return before;
+}
+
+std::vector<Laid> lay_out(Backbone& backbone, at::Device device, std::vector<Runs> rows, const SeenPictures& pictures) {
   std::vector<Block> shown;
-  const auto any_picture = [](const Runs& runs) {
-    return std::ranges::any_of(runs, [](const Run& run) { return run.image >= 0; });
-  };
-  if (std::ranges::any_of(rows, any_picture)) {
-    for (const Visual& seen : pictures) shown.push_back(backbone.embed_visual(seen));
+  if (const auto named = renumber(rows); !named.empty()) {  // of a batch, each stretch shows few
+    for (const Visual& seen : pictures) shown.push_back(backbone.embed_visual(select_pictures(seen, named)));
     if (shown.empty()) {
       throw Error(Fault::usage,
                   "a conversation shows a picture, but the backbone reads with no encoder; name one in "
@@ -137,7 +151,7 @@ Reading read_spans(Backbone& backbone, at::Device device, Session& session, cons
   runs.reserve(rows.size());
   for (const auto& row : rows) runs.push_back(runs_of(row, purpose == Purpose::learn_last));
   Reader reader(backbone, device, session, before, purpose != Purpose::context);
-  for (const Laid& laid : lay_out(backbone, device, runs, pictures)) reader.append(laid);
+  for (const Laid& laid : lay_out(backbone, device, std::move(runs), pictures)) reader.append(laid);
   return reader.finish();
 }
 
