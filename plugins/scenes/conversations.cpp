@@ -79,14 +79,15 @@ Phrase any_phrase(Draft& draft, std::int64_t count, double with_colour, double w
   return phrase;
 }
 
+Phrase other_phrase(Draft& draft, const Phrase& first, std::int64_t count, double with_colour, double with_size) {
+  Phrase other = any_phrase(draft, count, with_colour, with_size);
+  while (other.shape == first.shape) other = any_phrase(draft, count, with_colour, with_size);
+  return other;
+}
+
 bool overlap(const Phrase& a, const Phrase& b) {
   return a.shape == b.shape && !(a.colour && b.colour && *a.colour != *b.colour) &&
          !(a.size && b.size && *a.size != *b.size);
-}
-
-std::size_t count_of(const Scene& scene, const Phrase& phrase) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(scene.objects, [&](const Object& object) { return fits(object, phrase); }));
 }
 
 std::optional<Phrase> unique_name(Draft& draft, const Scene& scene, std::size_t object) {
@@ -95,7 +96,7 @@ std::optional<Phrase> unique_name(Draft& draft, const Scene& scene, std::size_t 
       size{1, named.size, {}, named.shape}, all{1, named.size, named.colour, named.shape};
   std::vector<Phrase> unique;
   for (const Phrase& phrase : {shape, colour, size, all}) {
-    if (count_of(scene, phrase) == 1) unique.push_back(phrase);
+    if (count_of(scene.objects, phrase) == 1) unique.push_back(phrase);
   }
   if (unique.empty()) return std::nullopt;
   return draft.chance(0.5) ? unique.front() : unique[pick(draft.engine, unique.size())];
@@ -103,7 +104,7 @@ std::optional<Phrase> unique_name(Draft& draft, const Scene& scene, std::size_t 
 
 bool may_be_drawn(const Scene& scene) {
   for (std::size_t shape = 0; shape < shapes.size(); ++shape) {
-    if (count_of(scene, {.shape = shape}) >= 4) return false;
+    if (count_of(scene.objects, {.shape = shape}) >= 4) return false;
   }
   return true;
 }

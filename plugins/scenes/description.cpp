@@ -28,6 +28,10 @@ bool fits(const Object& object, const Phrase& phrase) {
          (!phrase.size || object.size == *phrase.size);
 }
 
+std::int64_t count_of(const std::vector<Object>& objects, const Phrase& phrase) {
+  return std::ranges::count_if(objects, [&](const Object& object) { return fits(object, phrase); });
+}
+
 Description describe(const Scene& scene) {
   std::vector<Object> objects = scene.objects;
   std::ranges::sort(objects, {}, order_of);

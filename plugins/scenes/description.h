@@ -31,6 +31,9 @@ struct Description {
 
 bool fits(const Object& object, const Phrase& phrase);
 
+/// How many fit.
+std::int64_t count_of(const std::vector<Object>& objects, const Phrase& phrase);
+
 /// Everything that can be said of the scene but for places: things alike in one phrase, in the order of their sizes,
 /// colours and shapes in the lists.
 Description describe(const Scene& scene);

@@ -42,14 +42,15 @@ struct Draft {
 /// A phrase at random that training may say.
 Phrase any_phrase(Draft& draft, std::int64_t count, double with_colour, double with_size);
 
+/// Another, of another shape than the first.
+Phrase other_phrase(Draft& draft, const Phrase& first, std::int64_t count, double with_colour, double with_size);
+
 /// Whether one object can fit both.
 bool overlap(const Phrase& a, const Phrase& b);
 
 /// The object's shortest name that fits no other of the scene, or a longer one; its count is 1. Nothing if even all of
 /// its attributes fit another.
 std::optional<Phrase> unique_name(Draft& draft, const Scene& scene, std::size_t object);
-
-std::size_t count_of(const Scene& scene, const Phrase& phrase);
 
 /// Whether the assistant may draw it: no shape four times.
 bool may_be_drawn(const Scene& scene);

@@ -5,13 +5,6 @@ namespace blip3u::scenes {
 
 namespace {
 
-/// Another phrase that no object of the first fits; of another shape.
-Phrase other_phrase(Draft& draft, const Phrase& first, std::int64_t count, double with_colour, double with_size) {
-  Phrase other = any_phrase(draft, count, with_colour, with_size);
-  while (other.shape == first.shape) other = any_phrase(draft, count, with_colour, with_size);
-  return other;
-}
-
 bool is_held_out(const Draft& draft, const Phrase& first, const Phrase& second) {
   return draft.held_out.relations[first.shape * shapes.size() + second.shape];
 }
@@ -46,10 +39,7 @@ Description described(Draft& draft, const std::string& type, const std::string& 
   }
   if (type == "single_object") return {.phrases = {any_phrase(draft, 1, 0, 0)}};
   if (type == "colors") return {.phrases = {any_phrase(draft, 1, 1, 0)}};
-  if (type == "size") {
-    Phrase phrase = any_phrase(draft, 1, 0.5, 1);
-    return {.phrases = {phrase}};
-  }
+  if (type == "size") return {.phrases = {any_phrase(draft, 1, 0.5, 1)}};
   if (type == "counting") {
     const std::int64_t count = held_out == "count" ? 4 : 2 + static_cast<std::int64_t>(pick(draft.engine, 2));
     return {.phrases = {any_phrase(draft, count, 0.5, 0)}};

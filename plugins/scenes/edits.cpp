@@ -11,7 +11,7 @@ constexpr std::array<const char*, 4> sides = {"left", "right", "top", "bottom"};
 std::optional<Edit> insert(Draft& draft, const Scene& scene, bool whole) {
   if (scene.objects.size() >= most_objects) return std::nullopt;
   const Phrase added = any_phrase(draft, 1, whole ? 1 : 0.9, whole ? 1 : 0.4);
-  if (count_of(scene, {.shape = added.shape}) > 0 && !added.colour) return std::nullopt;
+  if (count_of(scene.objects, {.shape = added.shape}) > 0 && !added.colour) return std::nullopt;
   const Object object = thing_of(added, draft.engine, draft.held_out.pairs);
   const bool beside = !scene.objects.empty() && draft.chance(0.4);
   const std::size_t other = beside ? pick(draft.engine, scene.objects.size()) : 0;

@@ -73,7 +73,7 @@ Question attribute(Draft& draft, const std::string& type) {
     Phrase name{.shape = object.shape};
     if (type == "colour" && draft.chance(0.4)) name.size = object.size;
     if (type == "size" && draft.chance(0.7)) name.colour = object.colour;
-    if (count_of(scene, name) != 1) continue;
+    if (count_of(scene.objects, name) != 1) continue;
     return {scene, draft.request("question." + type, {{"n", say_name(name, &draft.engine)}}),
             type == "colour" ? colours[object.colour] : sizes[object.size]};
   }
@@ -109,8 +109,7 @@ Question relation(Draft& draft) {
 
 Question compare(Draft& draft) {
   const bool more = draft.chance(0.5);
-  Phrase first = any_phrase(draft, 1, 0.3, 0), second = any_phrase(draft, 1, 0.3, 0);
-  while (second.shape == first.shape) second = any_phrase(draft, 1, 0.3, 0);
+  const Phrase first = any_phrase(draft, 1, 0.3, 0), second = other_phrase(draft, first, 1, 0.3, 0);
   std::size_t of_first = 0, of_second = 0;
   do {
     of_first = pick(draft.engine, most_objects + 1);
@@ -156,8 +155,8 @@ void make_question(Draft& draft, const std::string& type, const std::string& hel
 }
 
 std::string answer_to(const std::string& type, const Phrase& phrase, const Scene& scene) {
-  const std::size_t count = count_of(scene, phrase);
-  if (type == "count") return number_word(static_cast<std::int64_t>(count));
+  const std::int64_t count = count_of(scene.objects, phrase);
+  if (type == "count") return number_word(count);
   if (type == "exist") return yes_or_no(count > 0);
   const auto named = std::ranges::find_if(scene.objects, [&](const Object& object) { return fits(object, phrase); });
   return count == 1 ? colours[named->colour] : "";
@@ -169,7 +168,7 @@ Asked ask_about(Draft& draft, const Scene& scene) {
   const std::size_t kind = scene.objects.empty() ? 0 : pick(draft.engine, 3);
   if (kind == 1) {
     asked.phrase = {.shape = any_thing().shape};
-    if (count_of(scene, asked.phrase) == 1) asked.type = "colour";
+    if (count_of(scene.objects, asked.phrase) == 1) asked.type = "colour";
   } else if (kind == 2) {
     asked.type = "count";
   }
@@ -181,7 +180,7 @@ Asked ask_about(Draft& draft, const Scene& scene) {
       asked.phrase.shape = thing.shape;
       if (asked.phrase.colour) asked.phrase.colour = thing.colour;
     }
-    while (!there && count_of(scene, asked.phrase) > 0) asked.phrase = any_phrase(draft, 1, 0.6, 0);
+    while (!there && count_of(scene.objects, asked.phrase) > 0) asked.phrase = any_phrase(draft, 1, 0.6, 0);
   }
   asked.answer = answer_to(asked.type, asked.phrase, scene);
   const std::string what = "question." + asked.type;

@@ -332,6 +332,8 @@ class PictureReader {
 
 }  // namespace
 
+std::optional<Scene> Reading::scene() const { return clear() ? std::optional(Scene{*mood, objects}) : std::nullopt; }
+
 std::string Reading::text() const {
   std::string text = mood ? to_text(Scene{.mood = *mood, .objects = objects}) : "?";
   for (const std::string& reason : reasons) text += "; " + reason;

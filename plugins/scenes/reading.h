@@ -19,7 +19,8 @@ struct Reading {
       {};  ///< what was not: "something red at 0.25 0.50 that overlaps a small star by 0.70"
 
   bool clear() const { return mood.has_value() && reasons.empty(); }
-  std::string text() const;  ///< for people: the scene as to_text() has it, then the reasons
+  std::optional<Scene> scene() const;  ///< nothing unless it is clear
+  std::string text() const;            ///< for people: the scene as to_text() has it, then the reasons
 };
 
 /// Reads a picture [3,S,S], uint8 or float32 in [-1,1], of 32 to 64 pixels a side. Each pixel is a mixture of the

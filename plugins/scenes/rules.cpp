@@ -9,10 +9,6 @@ namespace blip3u::scenes {
 
 namespace {
 
-std::int64_t count_fitting(const std::vector<Object>& objects, const Phrase& phrase) {
-  return std::ranges::count_if(objects, [&](const Object& object) { return fits(object, phrase); });
-}
-
 std::vector<Object> fitting(const std::vector<Object>& objects, const Phrase& phrase) {
   std::vector<Object> found;
   std::ranges::copy_if(objects, std::back_inserter(found), [&](const Object& object) { return fits(object, phrase); });
@@ -51,8 +47,8 @@ bool mood_holds(const Reading& reading, const Description& description) {
 
 /// Whether as many have the attribute as are asked for, of the things of the phrase's shape that are there.
 bool attribute_holds(const std::vector<Object>& objects, const Phrase& asked, const Phrase& shape_alone) {
-  const std::int64_t having = count_fitting(objects, asked);
-  return having > 0 && having >= std::min(asked.count, count_fitting(objects, shape_alone));
+  const std::int64_t having = count_of(objects, asked);
+  return having > 0 && having >= std::min(asked.count, count_of(objects, shape_alone));
 }
 
 std::vector<Atom> atoms_of(const Reading& reading, const Description& description) {
@@ -60,7 +56,7 @@ std::vector<Atom> atoms_of(const Reading& reading, const Description& descriptio
   const std::vector<Object>& objects = reading.objects;
   for (const Phrase& phrase : description.phrases) {
     const Phrase alone{.count = phrase.count, .shape = phrase.shape};
-    atoms.push_back({Atom::Kind::object, count_fitting(objects, alone) > 0});
+    atoms.push_back({Atom::Kind::object, count_of(objects, alone) > 0});
     Phrase asked = alone;
     asked.colour = phrase.colour;
     if (phrase.colour) atoms.push_back({Atom::Kind::colour, attribute_holds(objects, asked, alone)});
@@ -70,7 +66,7 @@ std::vector<Atom> atoms_of(const Reading& reading, const Description& descriptio
     if (phrase.count == 1) continue;
     std::int64_t of_shape = 0;
     for (const Phrase& other : description.phrases) of_shape += other.shape == phrase.shape ? other.count : 0;
-    atoms.push_back({Atom::Kind::count, count_fitting(objects, alone) == of_shape});
+    atoms.push_back({Atom::Kind::count, count_of(objects, alone) == of_shape});
   }
   if (description.relation) atoms.push_back({Atom::Kind::relation, relation_holds(objects, description)});
   if (description.mood) atoms.push_back({Atom::Kind::mood, mood_holds(reading, description)});
@@ -105,6 +101,22 @@ bool take_near(std::vector<Object>& objects, const Object& wanted, double pixels
   return true;
 }
 
+/// How a scene becomes another: what stays, what is gone and what is new. Places in labels are rounded, so that one
+/// that stays differs by a thousandth at most.
+struct Difference {
+  std::vector<Object> kept, gone, fresh;
+};
+
+constexpr double rounding = 0.15;  // pixels
+
+Difference difference(const Scene& source, const Scene& target, std::int64_t side) {
+  Difference result{.gone = source.objects};
+  for (const Object& object : target.objects) {
+    (take_near(result.gone, object, rounding, side) ? result.kept : result.fresh).push_back(object);
+  }
+  return result;
+}
+
 /// Whether `moved` went the way from `from` to `to`: three quarters of it at least, and not aside.
 bool went(const Object& from, const Object& to, const Object& moved, std::int64_t side) {
   const double x = to.x - from.x, y = to.y - from.y, length = std::hypot(x, y);
@@ -131,7 +143,7 @@ Verdict judge(const Reading& reading, const Description& description) {
   std::int64_t asked = 0;
   bool exact = true, enough = true;
   for (const Phrase& phrase : description.phrases) {
-    const std::int64_t found = count_fitting(objects, phrase);
+    const std::int64_t found = count_of(objects, phrase);
     exact = exact && found == phrase.count;
     enough = enough && (phrase.count > 1 ? found == phrase.count : found >= 1);
     asked += phrase.count;
@@ -145,22 +157,16 @@ std::int64_t atoms_in(const Description& description) { return std::ssize(atoms_
 
 EditVerdict judge_edit(const Scene& source, const Scene& target, const Description& wanted, const Reading& reading,
                        std::int64_t side) {
-  std::vector<Object> gone = source.objects, there = reading.objects, fresh;
+  const auto [unchanged, gone, fresh] = difference(source, target, side);
+  std::vector<Object> there = reading.objects;
   bool kept = reading.clear() && (source.mood != target.mood || reading.mood == source.mood);
-  for (const Object& object : target.objects) {
-    // Places in labels are rounded, so that one that stays differs by a thousandth at most.
-    if (take_near(gone, object, 0.15, side)) {
-      kept = take_near(there, object, same_place, side) && kept;
-    } else {
-      fresh.push_back(object);
-    }
-  }
+  for (const Object& object : unchanged) kept = take_near(there, object, same_place, side) && kept;
   // What cannot be read isn't known to have changed.
   EditVerdict verdict{.changed = reading.clear() && (source.mood == target.mood || reading.mood == target.mood)};
   for (const Object& object : fresh) {
     const auto moved = std::ranges::find_if(gone, [&](const Object& before) { return alike(before, object); });
     const auto replaced =
-        std::ranges::find_if(gone, [&](const Object& before) { return near(before, object, 0.15, side); });
+        std::ranges::find_if(gone, [&](const Object& before) { return near(before, object, rounding, side); });
     const auto named = std::ranges::find_if(wanted.phrases, [&](const Phrase& phrase) { return fits(object, phrase); });
     const bool added = moved == gone.end() && replaced == gone.end() && named != wanted.phrases.end();
     const bool made = take(there, [&](const Object& found) {
@@ -182,14 +188,11 @@ EditVerdict judge_edit(const Scene& source, const Scene& target, const Descripti
 }
 
 std::optional<Scene> carried_over(const Scene& source, const Scene& target, Scene own) {
-  constexpr double rounding = 0.15;  // pixels of 32
-  std::vector<Object> gone = source.objects, fresh;
-  for (const Object& object : target.objects) {
-    if (!take_near(gone, object, rounding, 32)) fresh.push_back(object);
-  }
+  constexpr std::int64_t side = 32;
+  auto [unchanged, gone, fresh] = difference(source, target, side);
   if (source.mood != target.mood) own.mood = target.mood;
   for (const Object& object : fresh) {
-    auto before = std::ranges::find_if(gone, [&](const Object& each) { return near(each, object, rounding, 32); });
+    auto before = std::ranges::find_if(gone, [&](const Object& each) { return near(each, object, rounding, side); });
     const bool stays = before != gone.end();  // it became another
     if (!stays) before = std::ranges::find_if(gone, [&](const Object& each) { return alike(each, object); });
     if (before == gone.end()) {

@@ -96,7 +96,7 @@ class Dialogue final : public Task {
         const Description wanted = parse_description(label("wanted"));
         right =
             kind == "draw" ? judge(reading, wanted).strict : is_edited(label, own, wanted, reading, picture.size(1));
-        own = reading.clear() ? std::optional(Scene{*reading.mood, reading.objects}) : std::nullopt;
+        own = reading.scene();
         if (item.shown) record.images.push_back({reply.images.front(), request, right});
       }
     } else {

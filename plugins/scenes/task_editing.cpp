@@ -36,8 +36,7 @@ class Editing final : public Task {
   }
 
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
-    std::string request;
-    for (const Part& part : item.messages.back().content) request += part.text;
+    const std::string request = text_of(item.messages.back());
     std::vector<ItemRecord> records;
     for (const Output& output : outputs) {
       ItemRecord record{.id = item.id,

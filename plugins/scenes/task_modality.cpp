@@ -1,4 +1,7 @@
 // Whether the model, told nothing, answers with a picture where one is asked for, and with text where that is.
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "scenes/asking.h"
@@ -17,24 +20,24 @@ class Modality final : public Task {
   std::string missing_for(const TaskData& data) const override { return missing_test_samples(data, "draw"); }
 
   std::vector<Item> items(const TaskData& data, std::uint64_t) const override {
-    std::vector<Item> items;
+    std::vector<Item> all;
     for (const char* kind : {"draw", "edit", "question", "caption"}) {
-      std::map<std::string, std::int64_t> counts;  // of each type
+      std::vector<Item> items;
       for_each_test_sample(data, kind, [&](Sample&& sample, const std::string& id) {
         if (part_of(sample) != "seen") return true;
-        const std::int64_t number = counts[label_of(sample, "type")]++;
-        if (most_ > 0 && number >= most_) return true;
         Item item = item_before(sample, last_reply(sample));
         item.id = id;
         item.group = id;
         const bool picture = sample.messages[last_reply(sample)].content.front().type == Part::Type::image;
         item.expected = picture ? "picture" : "text";
-        item.labels = {{"request", item.messages.back().content.back().text}};
+        item.labels = {
+            {"type", label_of(sample, "type")}, {"part", "seen"}, {"request", text_of(item.messages.back())}};
         items.push_back(std::move(item));
         return true;
       });
+      std::ranges::move(allotted(std::move(items), most_, 0), std::back_inserter(all));
     }
-    return items;
+    return all;
   }
 
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {

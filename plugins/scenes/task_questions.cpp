@@ -23,10 +23,7 @@ struct Asked {
 Asked asked_in(const Sample& sample) {
   const std::size_t reply = last_reply(sample);
   if (reply == 0) return {};
-  Asked asked;
-  for (const Part& part : sample.messages[reply - 1].content) asked.question += part.text;
-  for (const Part& part : sample.messages[reply].content) asked.answer += part.text;
-  return asked;
+  return {text_of(sample.messages[reply - 1]), text_of(sample.messages[reply])};
 }
 
 /// Answers without looking: what training most often answers to a question of that text, or else of that type. It reads

@@ -5,7 +5,7 @@
 #include "eval/answers.h"
 #include "eval/statistics.h"
 #include "scenes/asking.h"
-#include "scenes/language.h"
+#include "scenes/conversations.h"
 #include "scenes/rules.h"
 #include "scenes/tasks.h"
 
@@ -13,16 +13,8 @@ namespace blip3u::scenes {
 
 namespace {
 
-/// What is asked of every picture, by the number of the question.
-struct Asked {
-  Phrase phrase;
-  bool counts = false;  ///< how many, or whether there is one
-
-  std::string answer(const Reading& reading) const {
-    const auto count = std::ranges::count_if(reading.objects, [&](const Object& o) { return fits(o, phrase); });
-    return counts ? number_word(count) : count > 0 ? "yes" : "no";
-  }
-};
+/// Pictures are asked in turn how many there are of something, and whether there is any.
+const char* type_of(std::size_t question) { return question % 2 == 0 ? "count" : "exist"; }
 
 class RoundTrip final : public Task {
  public:
@@ -34,33 +26,31 @@ class RoundTrip final : public Task {
 
   std::vector<Item> items(const TaskData& data, std::uint64_t seed) const override {
     std::vector<Item> items;
-    std::map<std::string, std::int64_t> counts;
     for_each_test_sample(data, "draw", [&](Sample&& sample, const std::string& id) {
       if (part_of(sample) != "seen") return true;
-      const std::int64_t number = counts[label_of(sample, "type")]++;
-      if (most_ > 0 && number >= most_) return true;
       Item item = item_before(sample, last_reply(sample));
       item.id = id;
       item.group = id;
+      item.labels = {{"type", label_of(sample, "type")}, {"part", "seen"}};
       Engine engine(derive_seed(derive_seed(seed, "round trip"), id));
       const Description wanted = parse_description(label_of(sample, "wanted"));
       for (std::size_t k = 0; k < questions; ++k) {
         // Half of the questions are about what was asked for, the others about any shape.
-        Asked asked{.phrase = {.shape = pick(engine, shapes.size())}, .counts = k % 2 == 0};
+        Phrase asked{.shape = pick(engine, shapes.size())};
         if (k < questions / 2 && !wanted.phrases.empty()) {
-          asked.phrase = {1, {}, wanted.phrases[0].colour, wanted.phrases[0].shape};
+          asked = {1, {}, wanted.phrases[0].colour, wanted.phrases[0].shape};
         }
+        const bool counts = type_of(k) == std::string_view("count");
         item.follow_ups.push_back(
             {Role::user,
-             {text_part(asked.counts
-                            ? request("question.count", {{"t", say_things(asked.phrase, &engine)}}, engine, false)
-                            : request("question.exist", {{"d", say(asked.phrase, &engine)}}, engine, false))}});
-        item.labels[fmt::format("asked{}", k)] = to_text(Description{.phrases = {asked.phrase}});
+             {text_part(counts ? request("question.count", {{"t", say_things(asked, &engine)}}, engine, false)
+                               : request("question.exist", {{"d", say(asked, &engine)}}, engine, false))}});
+        item.labels[fmt::format("asked{}", k)] = to_text(Description{.phrases = {asked}});
       }
       items.push_back(std::move(item));
       return true;
     });
-    return items;
+    return allotted(std::move(items), most_, 0);
   }
 
   /// The score is the share of answers that agree; what cannot be read counts for nothing.
@@ -73,10 +63,11 @@ class RoundTrip final : public Task {
                         .group = item.group};
       const auto reading = output.images.empty() ? std::nullopt : std::optional(read_scene(readable(output.images[0])));
       if (reading) record.output = reading->text();
-      record.values["read"] = reading && reading->clear() ? 1 : 0;
-      for (std::size_t k = 0; k < questions && reading && reading->clear(); ++k) {
-        const Asked asked{parse_description(item.labels.at(fmt::format("asked{}", k))).phrases.at(0), k % 2 == 0};
-        const std::string expected = asked.answer(*reading);
+      const auto scene = reading ? reading->scene() : std::nullopt;
+      record.values["read"] = scene ? 1 : 0;
+      for (std::size_t k = 0; k < questions && scene; ++k) {
+        const Phrase asked = parse_description(item.labels.at(fmt::format("asked{}", k))).phrases.at(0);
+        const std::string expected = answer_to(type_of(k), asked, *scene);
         const bool agrees = eval::plain_answer(output.follow_ups.at(k).text) == expected;
         record.values[fmt::format("agrees{}", k)] = agrees ? 1 : 0;
         record.labels[fmt::format("question {}", k)] = expected;

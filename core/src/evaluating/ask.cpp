@@ -94,25 +94,23 @@ std::vector<std::vector<Output>> converse(Model& model, Want want, const std::ve
       asked.push_back(&items[place]);
     }
   }
-  std::vector<Reply> replies = model.respond(requests, {});
-  std::vector<Output> outputs;
-  for (const Reply& reply : replies) outputs.push_back(output_of(reply));
-  std::vector<std::size_t> open(requests.size());  // of those that go on, their places
+  std::vector<Output> outputs(requests.size());
+  std::vector<std::size_t> open(requests.size());  // the places of the requests of this turn
   std::iota(open.begin(), open.end(), 0);
-  for (std::size_t turn = 0; true; ++turn) {
+  for (std::size_t turn = 0; !requests.empty(); ++turn) {
+    std::vector<Reply> replies = model.respond(requests, {});
     std::vector<Request> next;
     std::vector<std::size_t> left;
     for (std::size_t i = 0; i < open.size(); ++i) {
+      Output& first = outputs[open[i]];
+      (turn == 0 ? first : first.follow_ups.emplace_back()) = output_of(replies[i]);
       const Item& item = *asked[open[i]];
       if (turn >= item.follow_ups.size()) continue;
       next.push_back(followed(std::move(requests[i]), std::move(replies[i]), item.follow_ups[turn]));
       left.push_back(open[i]);
     }
-    if (next.empty()) break;
     requests = std::move(next);
     open = std::move(left);
-    replies = model.respond(requests, {});
-    for (std::size_t i = 0; i < open.size(); ++i) outputs[open[i]].follow_ups.push_back(output_of(replies[i]));
   }
   return dealt(items, batch, outputs, [](Output& output) { return std::move(output); });
 }

@@ -30,8 +30,7 @@ std::string problem_of(const Item& item, Ability ability) {
   if (item.replies < 1) return "it asks for no reply";
   if (choices && item.choices.empty()) return "it has no choices";
   if (choices && item.replies > 1) return "it asks for several replies where each would be the same";
-  const bool replies = ability == Ability::answer || ability == Ability::generate || ability == Ability::converse;
-  if (!replies && !item.follow_ups.empty()) return "it has follow-ups, but its task asks for no replies";
+  if (!item.follow_ups.empty() && (pictures || choices)) return "it has follow-ups, but its task asks for no replies";
   if (!pictures) {
     Sample asked{.id = item.id, .messages = item.messages, .images = item.images};
     for (const Message& message : item.follow_ups) {
