@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include <c10/core/InferenceMode.h>
@@ -60,8 +61,9 @@ class Rotary {
   std::int64_t axes() const { return axes_; }
   at::Device device() const { return rates_.device(); }
 
-  /// Of the positions first, first + 1, ..., on all axes.
+  /// Of the positions first, first + 1, ..., on all axes. Several threads may ask.
   RotaryTable range(std::int64_t first, std::int64_t length) {
+    const std::lock_guard lock(table_mutex_);
     if (known_ < first + length) {
       const c10::InferenceMode ordinary_tensors(false);  // gradients may need them later
       const at::NoGradGuard no_gradient;
@@ -84,6 +86,7 @@ class Rotary {
   Tensor rates_, axis_;  ///< [d/2]
   std::int64_t axes_ = 1, known_ = 0;
   RotaryTable table_;  ///< [known,d]
+  std::mutex table_mutex_;
 };
 
 }  // namespace blip3u::layers

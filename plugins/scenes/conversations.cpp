@@ -120,13 +120,13 @@ void make_caption(Draft& draft) {
 const std::vector<Family>& families() {
   static const std::vector<Family> all = {
       {"draw",
-       0.36,
+       0.38,
        {"single_object", "two_object", "counting", "colors", "position", "color_attribution", "size", "mood", "full"}},
       {"caption", 0.06, {"caption"}},
-      {"question", 0.22, {"exist", "count", "colour", "shape", "size", "mood", "relation", "compare"}},
-      {"edit", 0.18, {"insert", "delete", "replace", "recolour", "move", "restyle"}},
-      {"reasoning", 0.1, {"arithmetic", "opposite", "ordering", "knowledge", "chain"}},
-      {"dialogue", 0.08, {"dialogue"}}};
+      {"question", 0.2, {"exist", "count", "colour", "shape", "size", "mood", "relation", "compare"}},
+      {"edit", 0.16, {"insert", "delete", "replace", "recolour", "move", "restyle"}},
+      {"reasoning", 0.08, {"arithmetic", "opposite", "ordering", "knowledge", "chain"}},
+      {"dialogue", 0.12, {"dialogue"}}};
   return all;
 }
 
@@ -136,9 +136,14 @@ Aim Conversations::any_aim(Engine& engine) {
     left -= family.share;
     if (left >= 0 && &family != &families().back()) continue;
     std::vector<const char*> types = family.types;
-    // How things stand to each other is learned last.
+    // What is learned last is shown most.
+    static constexpr std::pair<std::string_view, std::size_t> more[] = {
+        {"position", 6}, {"counting", 1}, {"color_attribution", 1}, {"full", 1}, {"relation", 3},
+        {"compare", 2},  {"move", 1}};
     for (const char* type : family.types) {
-      if (std::string_view(type) == "position") types.insert(types.end(), 2, type);
+      for (const auto& [name, times] : more) {
+        if (name == type) types.insert(types.end(), times, type);
+      }
     }
     return {.kind = family.kind, .type = types[pick(engine, types.size())]};
   }

@@ -114,6 +114,10 @@ TEST_F(TwoLinks, OfWhichOneKeepsAndOneLearnsBesides) {
       loss("text") + loss("generation.0.flow") + loss("generation.1.flow") + 0.5 * loss("generation.1.denoiser.size"),
       1e-5);
   EXPECT_EQ(picture("tiny"), first);
+  const Outcome cut = blip3u({"run", "tiny.yaml", "training.all.parts=2"});
+  EXPECT_EQ(cut.code, 2);
+  EXPECT_THAT(cut.err, HasSubstr("stage `all`: the generation.1.denoiser gathers something of each batch, which cannot "
+                                 "be cut; set training.all.parts to 1"));
 }
 
 }  // namespace

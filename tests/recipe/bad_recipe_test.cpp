@@ -228,6 +228,11 @@ TEST_F(BadRecipe, StagesThatCannotWork) {
   EXPECT_THAT(refusal(changed("steps: 100}", "steps: 100, word_dropout: 0.1}")),
               StartsWith("r.yaml:13:85: `word_dropout` is of conversations, which objective `encoder` does not learn; "
                          "remove it\n"));
+  EXPECT_THAT(refusal(changed("steps: 100}", "steps: 100, parts: 2}")),
+              StartsWith("r.yaml:13:78: objective `encoder` compares all pictures of a batch, which cannot be cut; "
+                         "remove `parts`\n"));
+  EXPECT_THAT(refusal(changed("steps: 100}", "steps: 100, filter: [kind]}")),
+              StartsWith("r.yaml:13:80: a condition of `filter` must be label=value or label!=value, is `kind`\n"));
 }
 
 TEST_F(BadRecipe, TasksWhoseResultsWouldCollide) {

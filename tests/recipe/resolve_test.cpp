@@ -98,6 +98,8 @@ training:
     text_dropout: 0
     image_dropout: 0
     word_dropout: 0
+    filter: []
+    parts: 1
     checkpoint_every: 200
   - name: denoiser
     objective: conversation
@@ -117,6 +119,8 @@ training:
     text_dropout: 0
     image_dropout: 0
     word_dropout: 0
+    filter: []
+    parts: 1
     checkpoint_every: 200
 evaluation:
   - plugin: tasks/vqa

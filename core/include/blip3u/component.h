@@ -12,7 +12,10 @@ namespace blip3u {
 class Generator;
 
 /// Base of all contracts. A component is owned by the pipeline that asked its plugin for it, lives on one device, and
-/// is used by one thread at a time. It reports bad input by throwing blip3u::Error and prints nothing.
+/// is used by one thread at a time, but for one case: in a stage that cuts its batches into `parts`, several threads
+/// make losses of different rows at once (embed, encode, begin, prepare, predict, loss, and what their sessions do), so
+/// that whoever keeps something between such calls must guard it. LearnsBesides and, of what learns, AfterStep and
+/// components with a state() are spared that. It reports bad input by throwing blip3u::Error and prints nothing.
 class BLIP3U_API Component {
  public:
   Component() = default;

@@ -26,7 +26,7 @@
 namespace blip3u {
 
 /// Grows whenever a public header changes in a way that a built plugin would notice.
-inline constexpr std::uint32_t interface_version = 3;
+inline constexpr std::uint32_t interface_version = 4;
 
 /// `objective` is reserved: no component has it yet.
 enum class Kind { encoder, backbone, denoiser, sampler, decoder, tokenizer, dataset, task, guidance, objective };

@@ -85,6 +85,9 @@ BLIP3U_API ParameterValue value_of(const Stage& stage, const StageKey& key);
 
 class ComponentChecker;
 
+/// Checks `filter` of a data source or a stage.
+void check_filter(const Node& owner, const std::vector<std::string>& filter, Diagnostics& diagnostics);
+
 /// Checks `data`: one data set with these keys among its own, or a list of `sources`.
 DataChoice check_data(const Node& node, const Position& where, ComponentChecker& components, Diagnostics& diagnostics);
 

@@ -52,17 +52,21 @@ SourceChoice check_source(const Node& node, const Position& where, std::vector<c
   if (source.weight == 0) {
     diagnostics.add(node.value("weight")->position, "`weight` must be above 0; or leave the source out");
   }
-  for (std::size_t i = 0; i < source.filter.size(); ++i) {
-    const auto equals = source.filter[i].find('=');
-    if (equals != std::string::npos && equals > 0) continue;
-    diagnostics.add(
-        node.value("filter")->items[i].position,
-        fmt::format("a condition of `filter` must be label=value or label!=value, is {}", in_ticks(source.filter[i])));
-  }
+  check_filter(node, source.filter, diagnostics);
   return source;
 }
 
 }  // namespace
+
+void check_filter(const Node& owner, const std::vector<std::string>& filter, Diagnostics& diagnostics) {
+  for (std::size_t i = 0; i < filter.size(); ++i) {
+    const auto equals = filter[i].find('=');
+    if (equals != std::string::npos && equals > 0) continue;
+    diagnostics.add(
+        owner.value("filter")->items[i].position,
+        fmt::format("a condition of `filter` must be label=value or label!=value, is {}", in_ticks(filter[i])));
+  }
+}
 
 std::span<const ParameterSpec> data_schema() { return data_keys; }
 std::span<const ParameterSpec> source_schema() { return source_keys; }

@@ -72,15 +72,17 @@ struct Stage {
   double final_learning_rate = 0;  ///< as a share of learning_rate, reached by a cosine
   double warmup = 0;               ///< share of the steps over which the rate rises linearly
   double weight_decay = 0;
-  double gradient_clip = 0;  ///< largest global norm; 0: off
-  double average_decay = 0;  ///< of the exponential moving average of weights that is kept; 0: off
-  double dropout = 0;        ///< share of pictures to be made that are learned without their conversation
-  double text_dropout = 0;   ///< without the conversation's texts
-  double image_dropout = 0;  ///< without the conversation's pictures
-  double text_weight = 0;    ///< of the loss of what the assistant says; 0: no texts are learned
-  double image_weight = 0;   ///< of the sampler's loss; 0: no pictures are learned
-  double image_share = 0;    ///< of a batch that makes pictures, where both are learned; 0: as the data have it
-  double word_dropout = 0;   ///< share of the words of prompts of pictures that are left out
+  double gradient_clip = 0;         ///< largest global norm; 0: off
+  double average_decay = 0;         ///< of the exponential moving average of weights that is kept; 0: off
+  double dropout = 0;               ///< share of pictures to be made that are learned without their conversation
+  double text_dropout = 0;          ///< without the conversation's texts
+  double image_dropout = 0;         ///< without the conversation's pictures
+  double text_weight = 0;           ///< of the loss of what the assistant says; 0: no texts are learned
+  double image_weight = 0;          ///< of the sampler's loss; 0: no pictures are learned
+  double image_share = 0;           ///< of a batch that makes pictures, where both are learned; 0: as the data have it
+  double word_dropout = 0;          ///< share of the words of prompts of pictures that are left out
+  std::vector<std::string> filter;  ///< conditions on labels, as those of a data source
+  std::int64_t parts = 0;           ///< of a batch, that are worked out at once on a CPU
   std::int64_t checkpoint_every = 0;  ///< steps
 };
 

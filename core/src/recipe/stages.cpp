@@ -67,6 +67,10 @@ constexpr StageKey keys_of_stages[] = {
      &Stage::image_dropout},
     {number("word_dropout", 0, 0, 1, "share of the words of prompts of pictures that are left out"),
      &Stage::word_dropout},
+    {texts("filter", "", "what the labels of samples must be that it learns from: label=value or label!=value"),
+     &Stage::filter},
+    {integer("parts", 1, 1, 1024, "into how many parts a batch is cut that a CPU's cores work out at once, one each"),
+     &Stage::parts},
     {inference(integer("checkpoint_every", 200, 1, 1'000'000'000, "steps between checkpoints")),
      &Stage::checkpoint_every},
 };
@@ -211,6 +215,11 @@ Stage check_stage(const Node& node, const PipelineChoices& pipeline, Diagnostics
   if (keys.text("objective").empty()) return stage;
   const ObjectiveRule& rule = rule_of(keys.text("objective"));
   stage.objective = rule.objective;
+  check_filter(node, stage.filter, diagnostics);
+  if (stage.objective == ObjectiveKind::encoder && stage.parts > 1) {
+    diagnostics.add(node.value("parts")->position,
+                    "objective `encoder` compares all pictures of a batch, which cannot be cut; remove `parts`");
+  }
   check_conversation(stage, node, pipeline, diagnostics);
   check_needs(rule, node.value("objective")->position, pipeline, diagnostics);
   const Node* train = node.value("train");

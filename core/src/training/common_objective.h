@@ -19,7 +19,9 @@ class CommonObjective : public StageObjective {
   std::uint64_t step_seed(std::int64_t step, const char* purpose) const {
     return derive_seed(derive_seed(seed_, purpose), static_cast<std::uint64_t>(step));
   }
-  Generator noise(std::int64_t step) const { return Generator::for_rows(step_seed(step, "noise"), 0, stage_.batch); }
+  Generator noise(std::int64_t step, std::int64_t first, std::int64_t count) const {
+    return Generator::for_rows(step_seed(step, "noise"), first, count);
+  }
   Tensor images(const std::vector<Tensor>& pictures) const {
     return square_pictures(pictures, pipeline_.recipe().wiring.image_size, pipeline_.device());
   }

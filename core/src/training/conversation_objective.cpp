@@ -40,12 +40,14 @@ class ConversationObjective final : public CommonObjective {
     const bool texts = stage.text_weight > 0, pictures = stage.image_weight > 0;
     const bool apart = texts && pictures && stage.image_share > 0;
     const std::int64_t made = apart ? std::llround(stage.image_share * static_cast<double>(stage.batch)) : stage.batch;
-    const auto accept = [=](const Sample& sample) {
-      return (pictures && makes_picture(sample)) || (texts && !apart && learns_text(sample));
+    const auto accept = [=, filter = stage.filter](const Sample& sample) {
+      return meets(sample, filter) && ((pictures && makes_picture(sample)) || (texts && !apart && learns_text(sample)));
     };
     if (made > 0) rows_.emplace("", SampleRows(data, derive_seed(seed, "order"), made, accept));
     if (made < stage.batch) {
-      const auto rest = [](const Sample& sample) { return learns_text(sample) && !makes_picture(sample); };
+      const auto rest = [filter = stage.filter](const Sample& sample) {
+        return meets(sample, filter) && learns_text(sample) && !makes_picture(sample);
+      };
       rows_.emplace("texts.", SampleRows(data, derive_seed(seed, "order of texts"), stage.batch - made, rest));
     }
     for (const std::size_t link : learned_) {
@@ -58,26 +60,22 @@ class ConversationObjective final : public CommonObjective {
     }
   }
 
-  std::vector<Term> losses(std::int64_t step) override {
+  std::vector<LossPart> losses(std::int64_t step) override {
     const std::uint64_t noise = step_seed(step, "noise"), dropout = step_seed(step, "dropout");
-    Gallery gallery(pipeline_, [this](const std::string& role, std::span<const Tensor> pictures) {
-      const auto frozen = features_.find(role);
-      if (frozen != features_.end()) return frozen->second.of(pictures);
-      return encode_by(pipeline_, role, pictures);
-    });
-    std::map<std::size_t, std::vector<Row>> alike;  // rows that make equally many pictures go on in step
-    std::uint64_t number = 0;
-    for (auto& [name, rows] : rows_) {
-      for (Sample& sample : rows.next()) {
-        Row row = make_row(sample, gallery.add(sample.images), derive_seed(dropout, number));
-        row.noise = derive_seed(noise, number++);
-        alike[row.stretches.size()].push_back(std::move(row));
+    std::vector<Row> rows;
+    for (auto& [name, source] : rows_) {
+      for (Sample& sample : source.next()) {
+        const std::uint64_t number = rows.size();
+        Row row = make_row(sample, derive_seed(dropout, number));
+        row.noise = derive_seed(noise, number);
+        rows.push_back(std::move(row));
       }
     }
-    std::vector<Term> terms;
-    for (const auto& [stretches, group] : alike) learn(group, gallery, terms);
-    take_losses("backbone", nullptr, 1, terms);
-    return terms;
+    std::vector<LossPart> parts;
+    for (std::vector<Row>& part : cut(std::move(rows))) {
+      parts.push_back([this, part = std::move(part)]() mutable { return terms(std::move(part)); });
+    }
+    return parts;
   }
 
   std::vector<NamedTensor> position() const override {
@@ -100,12 +98,61 @@ class ConversationObjective final : public CommonObjective {
 
  private:
   struct Row {
-    std::vector<std::vector<Span>> stretches;  // cut before each picture that is made; pictures are those of the batch
+    std::vector<std::vector<Span>> stretches;  // cut before each picture that is made
+    std::vector<Tensor> images;                // which the spans number
     std::uint64_t noise;                       // seed
     bool empty;                                // the conversation before the picture was replaced by nothing
+
+    /// About how long it takes to learn, in tokens.
+    std::int64_t length() const {
+      constexpr std::int64_t of_picture = 24;
+      std::int64_t tokens = 0;
+      for (const auto& stretch : stretches) {
+        for (const Span& span : stretch) tokens += span.image < 0 ? std::ssize(span.ids) : of_picture;
+      }
+      return tokens;
+    }
   };
 
-  Row make_row(const Sample& sample, std::int64_t first_picture, std::uint64_t seed) const {
+  /// The stage's parts of a batch, about equally long, of rows that are alike.
+  std::vector<std::vector<Row>> cut(std::vector<Row> rows) const {
+    std::vector<std::vector<Row>> parts(1);
+    if (stage_.parts > 1) {
+      std::ranges::stable_sort(rows, {}, [](const Row& row) { return std::pair(row.stretches.size(), row.length()); });
+    }
+    std::int64_t whole = 0, before = 0;
+    for (const Row& row : rows) whole += row.length();
+    for (Row& row : rows) {
+      if (before * stage_.parts >= whole * std::ssize(parts)) parts.emplace_back();
+      before += row.length();
+      parts.back().push_back(std::move(row));
+    }
+    return parts;
+  }
+
+  std::vector<Term> terms(std::vector<Row> rows) {
+    Gallery gallery(pipeline_, [this](const std::string& role, std::span<const Tensor> pictures) {
+      const auto frozen = features_.find(role);
+      if (frozen != features_.end()) return frozen->second.of(pictures);
+      return encode_by(pipeline_, role, pictures);
+    });
+    std::map<std::size_t, std::vector<Row>> alike;  // rows that make equally many pictures go on in step
+    for (Row& row : rows) {
+      const std::int64_t first = gallery.add(row.images);
+      for (auto& stretch : row.stretches) {
+        for (Span& span : stretch) {
+          if (span.image >= 0) span.image += first;
+        }
+      }
+      alike[row.stretches.size()].push_back(std::move(row));
+    }
+    std::vector<Term> terms;
+    for (const auto& [stretches, group] : alike) learn(group, gallery, terms);
+    take_losses("backbone", nullptr, 1, terms);
+    return terms;
+  }
+
+  Row make_row(Sample& sample, std::uint64_t seed) const {
     std::vector<Message> messages = in_templates(pipeline_.recipe(), sample.messages);
     Context context = Context::whole;
     if (stage_.image_weight > 0 && makes_picture(sample)) {
@@ -121,10 +168,7 @@ class ConversationObjective final : public CommonObjective {
       }
     }
     std::vector<Span> spans = pipeline_.tokenizer().render(messages, /*open_reply=*/false);
-    for (Span& span : spans) {
-      if (span.image >= 0) span.image += first_picture;
-    }
-    return {cut_at_made_pictures(std::move(spans)), 0, context == Context::nothing};
+    return {cut_at_made_pictures(std::move(spans)), std::move(sample.images), 0, context == Context::nothing};
   }
 
   Context choose_context(std::uint64_t seed) const {

@@ -52,6 +52,7 @@ Visual Features::of(std::span<const Tensor> pictures) {
   const at::NoGradGuard no_grad;
   if (pictures.empty()) return {};
   if (!keeps_ || encoder_.layout().ragged) return encode_pictures(encoder_, pictures, image_size_, device_);
+  const std::lock_guard lock(kept_mutex_);
   std::vector<Tensor> x, codes;
   for (const Tensor& picture : pictures) {
     const FeatureRow& found = row(picture);

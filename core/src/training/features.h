@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,7 @@ class BLIP3U_API Features {
   Features(Encoder& encoder, std::int64_t image_size, at::Device device,
            const std::optional<std::filesystem::path>& folder, bool keeps = true);
 
-  /// Of pictures [3,H,W] uint8 on the CPU; on the device, without gradients.
+  /// Of pictures [3,H,W] uint8 on the CPU; on the device, without gradients. Several threads may ask.
   Visual of(std::span<const Tensor> pictures);
 
   /// Writes what is not on disk yet.
@@ -43,6 +44,7 @@ class BLIP3U_API Features {
   at::Device device_;
   std::optional<std::filesystem::path> folder_;
   bool keeps_;
+  std::mutex kept_mutex_;               // guards all below
   std::optional<FeatureCache> stored_;  // once something is asked for
   std::unordered_map<std::string, FeatureRow> kept_;
   std::int64_t kept_bytes_ = 0;

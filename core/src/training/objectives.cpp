@@ -51,7 +51,9 @@ bool has_picture(const Sample& sample) { return !sample.images.empty(); }
 class PictureObjective : public CommonObjective {
  public:
   PictureObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data)
-      : CommonObjective(stage, seed, pipeline), rows_(data, derive_seed(seed, "order"), stage.batch, has_picture) {}
+      : CommonObjective(stage, seed, pipeline),
+        rows_(data, derive_seed(seed, "order"), stage.batch,
+              [filter = stage.filter](const Sample& sample) { return meets(sample, filter) && has_picture(sample); }) {}
 
   std::vector<NamedTensor> position() const override { return rows_.position(); }
   void go_on_from(const std::vector<NamedTensor>& position) override { rows_.go_on_from(position); }
@@ -81,13 +83,17 @@ class EncoderObjective final : public PictureObjective {
   EncoderObjective(const Stage& stage, std::uint64_t seed, Pipeline& pipeline, const TrainingData& data)
       : PictureObjective(stage, seed, pipeline, data), role_(trained_parts(stage).front().role) {}
 
-  std::vector<Term> losses(std::int64_t step) override {
-    const Batch batch = next(step);
+  std::vector<LossPart> losses(std::int64_t step) override {
+    return {[this, batch = next(step), step] { return terms(batch, step); }};
+  }
+
+ private:
+  std::vector<Term> terms(const Batch& batch, std::int64_t step) const {
     std::vector<std::vector<std::int64_t>> captions;
     for (const std::string& caption : batch.captions) {
       captions.push_back(caption.empty() ? std::vector<std::int64_t>{} : frame_text(pipeline_.tokenizer(), caption));
     }
-    Generator generator = noise(step);
+    Generator generator = noise(step, 0, stage_.batch);
     auto& encoder = dynamic_cast<Encoder&>(*pipeline_.part(role_));
     std::vector<Term> terms;
     for (Loss& loss : encoder.loss({images(batch.pictures), pad_texts(captions, pipeline_.device())}, generator)) {
@@ -96,7 +102,6 @@ class EncoderObjective final : public PictureObjective {
     return terms;
   }
 
- private:
   const std::string role_;
 };
 
@@ -106,11 +111,23 @@ class DecoderObjective final : public PictureObjective {
                    Features& features)
       : PictureObjective(stage, seed, pipeline, data), features_(features) {}
 
-  std::vector<Term> losses(std::int64_t step) override {
+  std::vector<LossPart> losses(std::int64_t step) override {
     const Batch batch = next(step);
-    Generator generator = noise(step);
-    const Visual features = features_.of(batch.pictures);
-    const Tensor seen = images(batch.pictures);
+    std::vector<LossPart> parts;
+    for (std::int64_t part = 0; part < stage_.parts; ++part) {
+      const std::int64_t first = stage_.batch * part / stage_.parts, end = stage_.batch * (part + 1) / stage_.parts;
+      if (first == end) continue;
+      parts.push_back([=, this, pictures = std::vector(batch.pictures.begin() + first, batch.pictures.begin() + end)] {
+        return terms(pictures, noise(step, first, end - first));
+      });
+    }
+    return parts;
+  }
+
+ private:
+  std::vector<Term> terms(const std::vector<Tensor>& pictures, Generator generator) const {
+    const Visual features = features_.of(pictures);
+    const Tensor seen = images(pictures);
     std::vector<Term> terms;
     for (Loss& loss : pipeline_.decoder().loss({features, seen, generator})) {
       terms.push_back(term(std::move(loss), "decoder"));
@@ -118,7 +135,6 @@ class DecoderObjective final : public PictureObjective {
     return terms;
   }
 
- private:
   Features& features_;
 };
 
@@ -127,7 +143,7 @@ class DecoderObjective final : public PictureObjective {
 void check_stage_data(const Stage& stage, const TrainingData& data) {
   const auto require = [&](const std::function<bool(const Sample&)>& accept, const char* what) {
     try {
-      data.require(accept);
+      data.require([&](const Sample& sample) { return meets(sample, stage.filter) && accept(sample); });
     } catch (const Error& error) {
       if (error.fault() != Fault::runtime) throw;
       throw Error(fmt::format("stage `{}` learns from {}: {}", stage.name, what, error.what()));

@@ -1,6 +1,7 @@
 // What one training step computes, for each objective a stage can have.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -17,13 +18,16 @@ struct Term {
   double weight = 1;
 };
 
+using LossPart = std::function<std::vector<Term>()>;
+
 class BLIP3U_API StageObjective {
  public:
   virtual ~StageObjective();
 
   /// The loss terms of the next step: decided by the weights, the data, the seed of the stage and the step alone. Steps
-  /// are asked for in order.
-  virtual std::vector<Term> losses(std::int64_t step) = 0;
+  /// are asked for in order. Where the stage has parts, so does this: each makes the terms of some rows, and is called
+  /// once, maybe by another thread while others are; of terms of one name the sums and counts add up.
+  virtual std::vector<LossPart> losses(std::int64_t step) = 0;
 
   /// Called after the optimiser has stepped.
   virtual void after_step(std::int64_t /*step*/) {}

@@ -18,6 +18,7 @@
 #include "model/reader.h"
 #include "training/objectives.h"
 #include "training/optimizer.h"
+#include "training/step_loss.h"
 
 namespace blip3u {
 
@@ -136,6 +137,7 @@ class Trainer {
         weights_(trained_weights(stage, pipeline)),
         optimizer_(weights_, stage) {
     check_patterns();
+    check_parts();
   }
 
   StageRecord run() {
@@ -160,24 +162,16 @@ class Trainer {
 
  private:
   double train_step(std::int64_t step) {
-    Tensor total;
-    std::vector<std::pair<std::string, Tensor>> values;
-    for (const auto& [loss, weight] : objective_->losses(step)) {
-      const Tensor mean = loss.sum / loss.count;
-      const Tensor term = mean * weight;
-      total = total.defined() ? total + term : term;
-      values.emplace_back(loss.name, mean.detach());
-    }
-    if (!total.defined()) {
+    const StepLoss loss = work_out(objective_->losses(step), weights_);
+    if (loss.terms.empty()) {
       throw Error(Fault::usage, fmt::format("stage `{}`: its components have no loss to train with", stage_.name));
     }
-    total.backward();
-    const double value = total.item<double>();
+    const double value = loss.total;
     if (!std::isfinite(value)) throw diverged(step, fmt::format("the loss is {}", value));
     const double norm = optimizer_.step(step);
     if (!std::isfinite(norm)) throw diverged(step, gradient_fault(norm));
     objective_->after_step(step);
-    for (const auto& [name, tensor] : values) record_.losses[name].push_back(tensor.item<double>());
+    for (const auto& [name, mean] : loss.terms) record_.losses[name].push_back(mean);
     record_.losses["total"].push_back(value);
     return value;
   }
@@ -227,6 +221,20 @@ class Trainer {
       if (weights.empty() || std::ranges::any_of(weights, held)) continue;
       throw Error(Fault::usage, fmt::format("stage `{}`: no weight of the {} matches `{}`; its first is `{}`",
                                             stage_.name, part.role, part.pattern, weights.front().name));
+    }
+  }
+
+  /// What a part gathers while it is asked for losses would depend on which thread comes first.
+  void check_parts() const {
+    if (stage_.parts == 1) return;
+    for (const std::string& role : pipeline_.recipe().pipeline.roles()) {
+      Component* const part = pipeline_.part(role);
+      const bool gathers = trains(stage_, role) && (dynamic_cast<AfterStep*>(part) || !part->state().empty());
+      if (!dynamic_cast<LearnsBesides*>(part) && !gathers) continue;
+      throw Error(Fault::usage,
+                  fmt::format("stage `{}`: the {} gathers something of each batch, which cannot be cut; set "
+                              "training.{}.parts to 1",
+                              stage_.name, role, stage_.name));
     }
   }
 

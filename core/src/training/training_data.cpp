@@ -13,8 +13,7 @@ namespace blip3u {
 
 namespace {
 
-/// Whether the labels are what one condition, `label=value` or `label!=value`, wants.
-bool meets(const Sample& sample, std::string_view condition) {
+bool meets_one(const Sample& sample, std::string_view condition) {
   const auto equals = condition.find('=');
   const bool other = equals > 0 && condition[equals - 1] == '!';
   const bool same = label_of(sample, condition.substr(0, other ? equals - 1 : equals)) == condition.substr(equals + 1);
@@ -31,6 +30,10 @@ void add_texts(const Sample& sample, std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+bool meets(const Sample& sample, const std::vector<std::string>& filter) {
+  return std::ranges::all_of(filter, [&](const std::string& condition) { return meets_one(sample, condition); });
+}
 
 TrainingData::TrainingData(const Recipe& recipe) : choice_(recipe.data) {
   const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
@@ -82,8 +85,7 @@ std::unique_ptr<SampleStream> TrainingData::stream(std::uint64_t seed, std::int6
   for (std::size_t i = 0; i < datasets_.size(); ++i) {
     const SourceChoice& source = choice_.sources[i];
     const auto wanted = [filter = source.filter, accept](const Sample& sample) {
-      return std::ranges::all_of(filter, [&](const auto& condition) { return meets(sample, condition); }) &&
-             (!accept || accept(sample));
+      return meets(sample, filter) && (!accept || accept(sample));
     };
     sources.push_back({source.dataset.name, datasets_[i], source.weight, wanted});
   }

@@ -15,6 +15,9 @@
 
 namespace blip3u {
 
+/// Whether the labels are what all conditions, `label=value` or `label!=value`, want.
+BLIP3U_API bool meets(const Sample& sample, const std::vector<std::string>& filter);
+
 /// All data sets of a recipe, open.
 class BLIP3U_API TrainingData {
  public:
