@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -16,7 +15,6 @@ namespace blip3u::nn {
 namespace {
 
 constexpr std::int64_t lanes = 16;  // summed apart, which a compiler may do at once
-constexpr std::int64_t numbers_a_task = 1 << 15;
 
 /// Vectors of W numbers that lie one behind the other, or group by group, as heads do that are part of a wider tensor.
 class Rows {
@@ -55,11 +53,6 @@ float sum_of(std::int64_t n, const Term& term) {
   return sum;
 }
 
-template <class Run>
-void in_parallel(std::int64_t count, std::int64_t width, const Run& run) {
-  at::parallel_for(0, count, std::max<std::int64_t>(1, numbers_a_task / width), run);
-}
-
 /// Writes the factor of each row to `scales` [rows], unless that is null.
 Tensor normed(const Tensor& x, const Tensor& weight, double epsilon, float* scales) {
   Tensor result = at::empty(x.sizes(), x.options());
@@ -69,16 +62,14 @@ Tensor normed(const Tensor& x, const Tensor& weight, double epsilon, float* scal
   const Tensor weights = weight.contiguous();
   const float* const w = weights.const_data_ptr<float>();
   float* const results = result.mutable_data_ptr<float>();
-  in_parallel(rows.count, width, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const float* const from = rows[row];
-      float* const to = results + row * width;
-      const float squares = sum_of(width, [&](std::int64_t i) { return from[i] * from[i]; });
-      const auto scale = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(width) + epsilon));
-      for (std::int64_t i = 0; i < width; ++i) to[i] = from[i] * scale * w[i];
-      if (scales) scales[row] = scale;
-    }
-  });
+  for (std::int64_t row = 0; row < rows.count; ++row) {
+    const float* const from = rows[row];
+    float* const to = results + row * width;
+    const float squares = sum_of(width, [&](std::int64_t i) { return from[i] * from[i]; });
+    const auto scale = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(width) + epsilon));
+    for (std::int64_t i = 0; i < width; ++i) to[i] = from[i] * scale * w[i];
+    if (scales) scales[row] = scale;
+  }
   return result;
 }
 
@@ -106,26 +97,23 @@ class Normed : public torch::autograd::Function<Normed> {
     Tensor of_x = at::empty(x.sizes(), x.options());
     const Rows rows(x);
     const std::int64_t width = rows.width;
-    // Each thread's sum, added in their order, so that equal runs have equal gradients.
-    const Tensor of_weight = at::zeros({wants_weight ? at::get_num_threads() : 0, width}, x.options());
+    const Tensor of_weight = wants_weight ? at::zeros({width}, x.options()) : Tensor();
+    float* const sums = wants_weight ? of_weight.mutable_data_ptr<float>() : nullptr;
     const float *const w = weights.const_data_ptr<float>(), *const ups = above.const_data_ptr<float>(),
                        *const factors = scales.const_data_ptr<float>();
     float* const results = of_x.mutable_data_ptr<float>();
-    in_parallel(rows.count, width, [&](std::int64_t begin, std::int64_t end) {
-      float* const sums = wants_weight ? of_weight.mutable_data_ptr<float>() + at::get_thread_num() * width : nullptr;
-      for (std::int64_t row = begin; row < end; ++row) {
-        const float* const from = rows[row];
-        const float* const up = ups + row * width;
-        float* const to = results + row * width;
-        const float scale = factors[row];
-        const float along = sum_of(width, [&](std::int64_t i) { return up[i] * w[i] * from[i]; });
-        const float back = along * scale * scale * scale / static_cast<float>(width);
-        for (std::int64_t i = 0; i < width; ++i) to[i] = up[i] * w[i] * scale - from[i] * back;
-        if (!sums) continue;
-        for (std::int64_t i = 0; i < width; ++i) sums[i] += up[i] * from[i] * scale;
-      }
-    });
-    return {of_x, wants_weight ? of_weight.sum(0) : Tensor(), Tensor()};
+    for (std::int64_t row = 0; row < rows.count; ++row) {
+      const float* const from = rows[row];
+      const float* const up = ups + row * width;
+      float* const to = results + row * width;
+      const float scale = factors[row];
+      const float along = sum_of(width, [&](std::int64_t i) { return up[i] * w[i] * from[i]; });
+      const float back = along * scale * scale * scale / static_cast<float>(width);
+      for (std::int64_t i = 0; i < width; ++i) to[i] = up[i] * w[i] * scale - from[i] * back;
+      if (!sums) continue;
+      for (std::int64_t i = 0; i < width; ++i) sums[i] += up[i] * from[i] * scale;
+    }
+    return {of_x, of_weight, Tensor()};
   }
 };
 
