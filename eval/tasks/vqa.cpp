@@ -26,18 +26,18 @@ constexpr const char* protocol = "exact_match@1";
 class BlindMajority {
  public:
   explicit BlindMajority(const TaskData& data) {
-    std::map<std::string, Counts> by_question;
-    Counts all;
+    std::map<std::string, AnswerCounts> by_question;
+    AnswerCounts all;
     for (const Dataset* dataset : data.datasets) {
       for_each_sound_sample(*dataset, Split::train, [&](const Sample& sample) {
         const auto [question, answer] = asked_in(sample);
         if (answer.empty()) return;
-        ++by_question[question][plain_answer(answer)];
-        ++all[plain_answer(answer)];
+        by_question[question].add(answer);
+        all.add(answer);
       });
     }
-    for (const auto& [question, counts] : by_question) answers_[question] = most_frequent(counts);
-    fallback_ = most_frequent(all);
+    for (const auto& [question, counts] : by_question) answers_[question] = counts.most_frequent();
+    fallback_ = all.most_frequent();
   }
 
   const std::string& answer(const std::string& question) const {
@@ -46,13 +46,6 @@ class BlindMajority {
   }
 
  private:
-  using Counts = std::map<std::string, std::int64_t>;
-
-  static std::string most_frequent(const Counts& counts) {
-    const auto best = std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
-    return best == counts.end() ? std::string() : best->first;
-  }
-
   std::map<std::string, std::string> answers_;
   std::string fallback_;
 };
@@ -95,19 +88,7 @@ class Vqa final : public Task {
   }
 
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
-    std::vector<ItemRecord> records;
-    const std::string expected = plain_answer(item.expected);
-    for (const Output& output : outputs) {
-      records.push_back({.id = item.id,
-                         .input = item.labels.at("question"),
-                         .output = output.text,
-                         .expected = item.expected,
-                         .score = plain_answer(output.text) == expected ? 1.0 : 0.0,
-                         .group = item.group,
-                         .values = {{"blind", item.labels.at("blind") == expected ? 1.0 : 0.0}},
-                         .labels = {{"kind", item.labels.at("kind")}}});
-    }
-    return records;
+    return answer_records(item, outputs, {{"kind", item.labels.at("kind")}});
   }
 
   std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records, std::uint64_t) const override {

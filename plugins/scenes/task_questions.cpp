@@ -13,8 +13,6 @@ namespace blip3u::scenes {
 
 namespace {
 
-using eval::plain_answer;
-
 /// The text that a reply answers to, and the reply.
 struct Asked {
   std::string question, answer;
@@ -45,26 +43,20 @@ class BlindGuesser {
 
   std::string answer(const std::string& question, const std::string& type) const {
     const auto known = by_question_.find(question);
-    if (known != by_question_.end()) return most_frequent(known->second);
+    if (known != by_question_.end()) return known->second.most_frequent();
     const auto alike = by_type_.find(type);
-    return alike == by_type_.end() ? std::string() : most_frequent(alike->second);
+    return alike == by_type_.end() ? std::string() : alike->second.most_frequent();
   }
 
  private:
-  using Counts = std::map<std::string, std::int64_t>;
-
-  static std::string most_frequent(const Counts& counts) {
-    return std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
-  }
-
   void learn(const Sample& sample) {
     if (label_of(sample, "kind") != "question") return;
     const Asked asked = asked_in(sample);
-    ++by_question_[asked.question][plain_answer(asked.answer)];
-    ++by_type_[label_of(sample, "type")][plain_answer(asked.answer)];
+    by_question_[asked.question].add(asked.answer);
+    by_type_[label_of(sample, "type")].add(asked.answer);
   }
 
-  std::map<std::string, Counts> by_question_, by_type_;
+  std::map<std::string, eval::AnswerCounts> by_question_, by_type_;
 };
 
 class Questions final : public Task {
@@ -102,19 +94,7 @@ class Questions final : public Task {
   }
 
   std::vector<ItemRecord> score(const Item& item, std::span<const Output> outputs) const override {
-    const std::string expected = plain_answer(item.expected);
-    std::vector<ItemRecord> records;
-    for (const Output& output : outputs) {
-      records.push_back({.id = item.id,
-                         .input = item.labels.at("question"),
-                         .output = output.text,
-                         .expected = item.expected,
-                         .score = plain_answer(output.text) == expected ? 1.0 : 0.0,
-                         .group = item.group,
-                         .values = {{"blind", item.labels.at("blind") == expected ? 1.0 : 0.0}},
-                         .labels = item.labels});
-    }
-    return records;
+    return eval::answer_records(item, outputs, item.labels);
   }
 
   std::vector<Score> summarise(const TaskData&, std::span<const ItemRecord> records, std::uint64_t) const override {
