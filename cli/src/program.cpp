@@ -78,16 +78,20 @@ void print_scores(const std::filesystem::path& run, const std::string& task) {
   std::vector<eval::TaskRecord> tasks = eval::read_task_records(run);
   if (!task.empty())
     std::erase_if(tasks, [&](const auto& each) { return each.name != task && short_name(each.name) != task; });
-  std::size_t width = 0;
-  for (const auto& each : tasks) {
-    for (const Score& score : each.scores) width = std::max(width, score.name.size());
-  }
+  std::vector<Score> scores;
   for (const auto& each : tasks) {
     if (!each.reason.empty()) fmt::print("{}: not applicable, {}\n", each.name, each.reason);
-    for (const Score& score : each.scores) {
-      fmt::print("{:<{}}  {:.4f}  [{:.4f}, {:.4f}]  n={}  {}{}\n", score.name, width, score.value, score.low,
-                 score.high, score.count, score.protocol, score.reference ? "  (reference)" : "");
-    }
+    scores.insert(scores.end(), each.scores.begin(), each.scores.end());
+  }
+  print_scores(scores);
+}
+
+void print_scores(std::span<const Score> scores) {
+  std::size_t width = 0;
+  for (const Score& score : scores) width = std::max(width, score.name.size());
+  for (const Score& score : scores) {
+    fmt::print("{:<{}}  {:.4f}  [{:.4f}, {:.4f}]  n={}  {}{}\n", score.name, width, score.value, score.low, score.high,
+               score.count, score.protocol, score.reference ? "  (reference)" : "");
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ void add_run_option(CLI::App& verb, std::filesystem::path& run);
 
 /// Prints the scores of a run as a table: of the task with this short name, or of all if it is empty.
 void print_scores(const std::filesystem::path& run, const std::string& task);
+
+void print_scores(std::span<const Score> scores);
 
 void add_run(CLI::App& app, Program& program);
 void add_train(CLI::App& app, Program& program);

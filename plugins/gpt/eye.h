@@ -14,12 +14,13 @@
 #include "layers/feed_forward.h"
 #include "layers/merge.h"
 #include "layers/patches.h"
+#include "layers/positions.h"
 
 namespace blip3u::gpt {
 
 class EyeImpl : public torch::nn::Module {
  public:
-  /// Reads the parameters `merge` and `visual_projector`.
+  /// Reads the parameters `merge`, `visual_projector` and `image_positions`.
   EyeImpl(const Layout& layout, const Parameters& parameters, std::int64_t width, std::uint64_t seed)
       : merge_(parameters.integer("merge")) {
     const std::int64_t input = layout.width * merge_ * merge_;
@@ -29,8 +30,10 @@ class EyeImpl : public torch::nn::Module {
       projector_ = torch::nn::AnyModule(torch::nn::Linear(input, width));
     }
     register_module("projector", projector_.ptr());
-    positions_ = register_parameter("positions",
-                                    learned_table({layout.tokens / (merge_ * merge_), width}, 0.02, seed, "positions"));
+    const std::int64_t tokens = layout.tokens / (merge_ * merge_);
+    positions_ = register_parameter("positions", parameters.text("image_positions") == "sin_cos"
+                                                     ? layers::sin_cos_positions(layers::grid_side(tokens), width)
+                                                     : learned_table({tokens, width}, 0.02, seed, "positions"));
   }
 
   /// The picture's tokens see each other. Places on three axes are frame, row and column; on two, row and column.
@@ -121,7 +124,12 @@ TORCH_MODULE(Eye);
 
 /// Rejects a `merge` whose squares do not tile the encoder's grid.
 inline void check_eye(const Layout& layout, const Parameters& parameters, Wiring& wiring) {
-  layers::check_merge(parameters.integer("merge"), layout.tokens, wiring);
+  const std::int64_t merge = parameters.integer("merge");
+  layers::check_merge(merge, layout.tokens, wiring);
+  if (parameters.text("image_positions") == "sin_cos" && layers::grid_side(layout.tokens / (merge * merge)) == 0) {
+    wiring.reject("image_positions",
+                  "the encoder's tokens form no square grid of rows and columns; set image_positions: random");
+  }
   if (!layout.ragged || layers::grid_side(layout.tokens) > 0) return;
   wiring.reject("", fmt::format("pictures of any size need learned positions on a square, but {} tokens at most make "
                                 "none; choose an encoder of another number",

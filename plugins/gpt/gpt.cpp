@@ -150,6 +150,7 @@ constexpr ParameterSpec parameters[] = {
     text("visual_projector", "mlp", "what turns image features into tokens: Linear-GELU-Linear, or one Linear",
          projectors),
     integer("merge", 1, 1, 64, "side of the squares of neighbouring image tokens that enter as one; 1: each alone"),
+    text("image_positions", "random", layers::positions_documentation, layers::position_starts),
 };
 
 constexpr ComponentDescriptor components[] = {

@@ -45,11 +45,11 @@ std::optional<Edit> move(Draft& draft, const Scene& scene, std::size_t which, co
   Edit edit{.type = "move", .target = scene};
   Object& moved = edit.target.objects[which];
   const Extent extent = extent_of(moved.shape, moved.size);
-  const double from = side < 2 ? moved.x : moved.y, margin = edge + 0.03;
-  const double to = side == 0   ? extent.left + margin
-                    : side == 1 ? 1 - extent.right - margin
-                    : side == 2 ? extent.up + margin
-                                : 1 - extent.down - margin;
+  const double from = side < 2 ? moved.x : moved.y;
+  const double to = side == 0   ? lattice_above(extent.left + edge)
+                    : side == 1 ? lattice_below(1 - extent.right - edge)
+                    : side == 2 ? lattice_above(extent.up + edge)
+                                : lattice_below(1 - extent.down - edge);
   (side < 2 ? moved.x : moved.y) = to;
   std::vector<Object> others = scene.objects;
   others.erase(others.begin() + static_cast<std::ptrdiff_t>(which));

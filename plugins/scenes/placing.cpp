@@ -23,13 +23,27 @@ bool overlap(double a, double a_before, double a_after, double b, double b_befor
   return a - a_before < b + b_after + gap && b - b_before < a + a_after + gap;
 }
 
+/// Whether centres lie on the lattice or anywhere.
+enum class Places { on_lattice, anywhere };
+
+/// A place of the range; nothing if it has none.
+std::optional<double> any_place(Range range, Places places, Engine& engine) {
+  if (range.low > range.high) return std::nullopt;
+  if (places == Places::anywhere) return range.low + uniform(engine) * (range.high - range.low);
+  const double first = lattice_above(range.low), last = lattice_below(range.high);
+  if (first > last) return std::nullopt;
+  const auto count = static_cast<std::size_t>(std::lround((last - first) * lattice)) + 1;
+  return first + static_cast<double>(pick(engine, count)) / lattice;
+}
+
 /// Tries the object at one place of the part of the picture.
-bool put(Object& object, Range across, Range down, const std::vector<Object>& others, Engine& engine) {
+bool put(Object& object, Range across, Range down, const std::vector<Object>& others, Places places, Engine& engine) {
   const Extent extent = extent_of(object.shape, object.size);
-  const Range x = within(across, extent.left, extent.right), y = within(down, extent.up, extent.down);
-  if (x.low > x.high || y.low > y.high) return false;
-  object.x = x.low + uniform(engine) * (x.high - x.low);
-  object.y = y.low + uniform(engine) * (y.high - y.low);
+  const auto x = any_place(within(across, extent.left, extent.right), places, engine);
+  const auto y = any_place(within(down, extent.up, extent.down), places, engine);
+  if (!x || !y) return false;
+  object.x = *x;
+  object.y = *y;
   return has_room(object, others);
 }
 
@@ -63,7 +77,7 @@ Range side_by_side(std::size_t number, std::size_t count) {
 }
 
 /// Places the objects one after the other; false where one finds no room.
-bool place_all(std::vector<Object>& objects, const Description& description, Engine& engine) {
+bool place_all(std::vector<Object>& objects, const Description& description, Places places, Engine& engine) {
   const std::size_t first = description.phrases.empty() ? 0 : static_cast<std::size_t>(description.phrases[0].count);
   const std::size_t second =
       description.phrases.size() < 2 ? first : first + static_cast<std::size_t>(description.phrases[1].count);
@@ -85,7 +99,7 @@ bool place_all(std::vector<Object>& objects, const Description& description, Eng
     }
     bool found = false;
     for (int tries = 0; tries < 30 && !found; ++tries) {
-      found = put(objects[i], across, down, placed, engine);
+      found = put(objects[i], across, down, placed, places, engine);
       for (std::size_t a = 0; found && description.relation && i >= first && i < second && a < first; ++a) {
         found = related(placed[a], *description.relation, objects[i], clear_relation);
       }
@@ -109,6 +123,10 @@ Object thing_of(const Phrase& phrase, Engine& engine, const Pairs& without) {
 
 double uniform(Engine& engine) { return static_cast<double>(engine() >> 11U) * 0x1.0p-53; }
 
+double lattice_above(double place) { return std::ceil(place * lattice - 1e-9) / lattice; }
+
+double lattice_below(double place) { return std::floor(place * lattice + 1e-9) / lattice; }
+
 bool has_room(const Object& object, const std::vector<Object>& others) {
   const Extent a = extent_of(object.shape, object.size);
   const auto inside = [](double place, double before, double after) {
@@ -124,17 +142,18 @@ bool has_room(const Object& object, const std::vector<Object>& others) {
 
 std::optional<Object> placed(Object object, const std::vector<Object>& others, Engine& engine, int tries) {
   for (int i = 0; i < tries; ++i) {
-    if (put(object, whole, whole, others, engine)) return object;
+    if (put(object, whole, whole, others, Places::on_lattice, engine)) return object;
   }
   return std::nullopt;
 }
 
 Scene realise(const Description& description, Engine& engine, const Pairs& without) {
-  constexpr int most_tries = 5000;
+  constexpr int tries_on_lattice = 500, most_tries = 5000;
   for (int tries = 0; tries < most_tries; ++tries) {
     Scene scene{.mood = description.mood ? *description.mood : pick(engine, moods.size()),
                 .objects = draw_objects(description, engine, without)};
-    if (place_all(scene.objects, description, engine)) return scene;
+    const Places places = tries < tries_on_lattice ? Places::on_lattice : Places::anywhere;
+    if (place_all(scene.objects, description, places, engine)) return scene;
   }
   throw Error(fmt::format("scenes: no room for {}", to_text(description)));
 }

@@ -23,7 +23,13 @@ Object thing_of(const Phrase& phrase, Engine& engine, const Pairs& without);
 
 /// Room that objects keep between their extents, and to the picture's edge, in shares of its side. At 32 pixels, the
 /// first leaves a pixel of plain ground between any two.
-inline constexpr double gap = 0.063, edge = 0.02;
+inline constexpr double gap = 0.063, edge = 0.015;
+
+/// Centres lie at whole steps of a lattice of so many steps a side, so that a model of small capacity meets each part
+/// of a thing in few positions; anywhere only in scenes that have no room otherwise.
+inline constexpr double lattice = 8;
+double lattice_above(double place);  ///< the least step that is not below the place
+double lattice_below(double place);  ///< the greatest that is not above it
 
 /// Whether the object lies within the picture and apart from all others.
 bool has_room(const Object& object, const std::vector<Object>& others);

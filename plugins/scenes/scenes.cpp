@@ -21,7 +21,7 @@ namespace blip3u::scenes {
 namespace {
 
 /// Grows whenever the same seed gives other samples.
-constexpr int generator_version = 3;
+constexpr int generator_version = 4;
 
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;

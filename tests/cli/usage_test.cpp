@@ -81,6 +81,7 @@ TEST(Usage, WrongCommandLinesAreUsageErrors) {
   expect_refused({"edit", "--input_path", "absent.png", "--prompt", "x", "--output_path", "x.png"}, 1,
                  "absent.png: cannot be opened", "/tmp");
   expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--best_of", "0"}, 2, "--best_of");
+  expect_refused({"evaluate", "--task", "x", "--checkpoint", "x", "--best_of", "4", "--stored"}, 2, "--stored");
   expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--judge", "taste"}, 2, "--judge");
   expect_refused({"generate", "--prompt", "x", "--output_path", "x.png", "--judge", "likelihood"}, 2,
                  "--judge requires --best_of");

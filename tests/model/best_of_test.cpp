@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "blip3u/random.h"
 #include "message_of.h"
 
 namespace blip3u::testing {
@@ -24,7 +27,20 @@ class Fake final : public Model {
   }
   Tensor embed_images(const Tensor&) override { throw Error("not asked for"); }
   Tensor embed_texts(const std::vector<std::string>&) override { throw Error("not asked for"); }
-  std::vector<Reply> respond(std::span<const Request>, const Events&) override { throw Error("not asked for"); }
+  /// The picture of a request is what its seed was told to be.
+  std::vector<Reply> respond(std::span<const Request> requests, const Events&) override {
+    std::vector<Reply> replies;
+    for (const Request& request : requests) {
+      asked.push_back(request.seed);
+      Reply& reply = replies.emplace_back();
+      const auto known = values.find(request.seed);
+      if (known == values.end()) continue;  // says nothing
+      reply.images = {at::full({3, 4, 4}, known->second)};
+    }
+    return replies;
+  }
+  std::map<std::uint64_t, double> values;
+  std::vector<std::uint64_t> asked;
   std::vector<double> log_likelihood(std::span<const Request> requests,
                                      const std::vector<std::string>& replies) override {
     std::vector<double> values;
@@ -54,6 +70,27 @@ TEST(BestOf, IsTheFirstOfThoseThatTheJudgeLikesBest) {
   EXPECT_EQ(best_of(model, Judge::similarity, pictures(), "a red circle"), 3U);
   EXPECT_THAT(judged(model, Judge::likelihood, pictures(), "a red circle"), ElementsAre(-1.0, -0.25, 0.0, -0.5, -0.5));
   EXPECT_EQ(best_of(model, Judge::likelihood, pictures(), "a red circle"), 2U);
+}
+
+TEST(BestOf, RepliesThatArePicturesOfPromptsAreChosen) {
+  Fake model("", "");
+  const auto derived = [](std::uint64_t seed, std::uint64_t k) { return derive_seed(seed, k); };
+  model.values = {{1, 0.2}, {derived(1, 1), 0.9}, {derived(1, 2), 0.4}, {2, 0.1}, {3, 0.3}, {derived(3, 1), 0.7}};
+  const auto request = [](std::uint64_t seed, Want want) {
+    return Request{.messages = {{Role::user, {text_part("a red circle")}}}, .images = {}, .want = want, .seed = seed};
+  };
+  Request edit = request(2, Want::image);
+  edit.images = {at::zeros({3, 4, 4})};
+  const std::vector<Request> requests = {request(1, Want::image), edit, request(2, Want::any), request(3, Want::image)};
+  const std::vector<Reply> replies = best_replies(model, {.judge = Judge::similarity, .of = 3}, requests);
+  ASSERT_EQ(replies.size(), 4U);
+  const auto value = [&](std::size_t i) { return replies[i].images.at(0)[0][0][0].item<float>(); };
+  EXPECT_EQ(value(0), 0.9F);
+  EXPECT_EQ(value(1), 0.1F);  // what changes a picture does not describe one
+  EXPECT_EQ(value(2), 0.1F);
+  EXPECT_EQ(value(3), 0.3F);  // one of the three made no picture: the first is taken
+  EXPECT_EQ(model.asked,
+            (std::vector<std::uint64_t>{1, derived(1, 1), derived(1, 2), 2, 2, 3, derived(3, 1), derived(3, 2)}));
 }
 
 TEST(BestOf, TheModelJudgesAsItCan) {

@@ -233,6 +233,19 @@ TEST(Gpt, ReadsImagesAsSquaresOfTheGrid) {
   EXPECT_EQ(single->embed_visual({x, {}}).embeds.sizes(), (std::vector<std::int64_t>{2, 16, 32}));
 }
 
+TEST(Gpt, PositionsOfImagesMayStartFromRowsAndColumns) {
+  const torch::NoGradGuard no_gradient;
+  const Tensor x = normal({16, 6}, 1);
+  const auto embeds = [&](const char* start) {
+    return small_gpt({{"image_positions", std::string(start)}})->embed_visual({x, {}}).embeds[0];
+  };
+  const Tensor place = (embeds("sin_cos") - embeds("random"))[6];  // row 1, column 2, but for small random vectors
+  EXPECT_NEAR(place[0].item<double>(), 1, 0.1);                    // sin(row pi/2)
+  EXPECT_NEAR(place[8].item<double>(), 0, 0.1);
+  EXPECT_NEAR(place[16].item<double>(), 0, 0.1);
+  EXPECT_NEAR(place[24].item<double>(), -1, 0.1);  // cos(column pi/2)
+}
+
 TEST(Gpt, ReadsSeveralEncodersAndPicturesOfAnySize) {
   const torch::NoGradGuard no_gradient;
   BuildContext context = small_context();
@@ -298,6 +311,8 @@ TEST(Gpt, RefusesParametersThatDoNotFit) {
   EXPECT_NE(say({{"merge", std::int64_t{3}}}).find("merge: "), std::string::npos);
   EXPECT_NE(say({{"merge", std::int64_t{2}}}, 21).find("set merge: 1"), std::string::npos);
   EXPECT_EQ(say({{"merge", std::int64_t{1}}}, 21), "");
+
+  EXPECT_NE(say({{"image_positions", std::string("sin_cos")}}, 21).find("image_positions: "), std::string::npos);
 
   EXPECT_NE(say({{"rotary_sections", std::vector<double>{8, 9}}}).find("rotary_sections: "), std::string::npos);
   EXPECT_EQ(say({{"rotary_sections", std::vector<double>{4, 6, 6}}}), "");

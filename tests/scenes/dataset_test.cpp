@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 #include <sstream>
@@ -151,6 +152,21 @@ TEST(ScenesData, SamplesAreSoundAndShowWhatTheirLabelsSay) {
     ASSERT_TRUE(judge(read_scene(made.images.back()), parse_description(wanted)).strict) << made.id << ": " << wanted;
   }
   EXPECT_GT(pictures, 1500);
+}
+
+TEST(ScenesData, ThingsStandOnTheLatticeWhereThereIsRoom) {
+  std::int64_t things = 0, off = 0;
+  for (std::int64_t i = 0; i < 3000; ++i) {
+    const std::string scene = label_of(sample(Split::train, i), "scene");
+    if (scene.empty()) continue;
+    for (const Object& object : parse_scene(scene).objects) {
+      ++things;
+      const auto on = [](double place) { return std::abs(place * 8 - std::round(place * 8)) < 1e-6; };
+      off += on(object.x) && on(object.y) ? 0 : 1;
+    }
+  }
+  EXPECT_GT(things, 3000);
+  EXPECT_LT(off, things / 25);
 }
 
 TEST(ScenesData, AnswersAreRight) {

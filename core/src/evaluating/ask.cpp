@@ -84,7 +84,7 @@ std::vector<std::vector<Output>> dealt(const std::vector<Item>& items, const Ite
 }
 
 std::vector<std::vector<Output>> converse(Model& model, Want want, const std::vector<Item>& items,
-                                          const ItemBatch& batch, std::uint64_t seed) {
+                                          const ItemBatch& batch, std::uint64_t seed, const Choosing& choosing) {
   Pictures pictures;
   std::vector<Request> requests;
   std::vector<const Item*> asked;  // of each request
@@ -98,7 +98,7 @@ std::vector<std::vector<Output>> converse(Model& model, Want want, const std::ve
   std::vector<std::size_t> open(requests.size());  // the places of the requests of this turn
   std::iota(open.begin(), open.end(), 0);
   for (std::size_t turn = 0; !requests.empty(); ++turn) {
-    std::vector<Reply> replies = model.respond(requests, {});
+    std::vector<Reply> replies = best_replies(model, choosing, requests);
     std::vector<Request> next;
     std::vector<std::size_t> left;
     for (std::size_t i = 0; i < open.size(); ++i) {
@@ -192,11 +192,12 @@ std::vector<ItemBatch> batches_of(Ability ability, const std::vector<Item>& item
 }
 
 std::vector<std::vector<Output>> ask(Model& model, Ability ability, const std::vector<Item>& items,
-                                     const ItemBatch& batch, std::int64_t image_size, std::uint64_t seed) {
+                                     const ItemBatch& batch, std::int64_t image_size, std::uint64_t seed,
+                                     const Choosing& choosing) {
   switch (ability) {
-    case Ability::answer: return converse(model, Want::text, items, batch, seed);
-    case Ability::generate: return converse(model, Want::image, items, batch, seed);
-    case Ability::converse: return converse(model, Want::any, items, batch, seed);
+    case Ability::answer: return converse(model, Want::text, items, batch, seed, choosing);
+    case Ability::generate: return converse(model, Want::image, items, batch, seed, choosing);
+    case Ability::converse: return converse(model, Want::any, items, batch, seed, choosing);
     case Ability::choose: return weigh(model, items, batch);
     case Ability::classify: return classify(model, items, batch, image_size);
     case Ability::reconstruct: return reconstruct(model, items, batch, image_size, seed);

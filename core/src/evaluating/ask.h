@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "blip3u/task.h"
+#include "model/best_of.h"
 
 namespace blip3u {
 
@@ -19,8 +20,10 @@ BLIP3U_API std::vector<ItemBatch> batches_of(Model::Ability ability, const std::
 
 /// The replies to each item of a batch, in its order. Reply k to an item has the seed
 /// derive_seed(derive_seed(derive_seed(seed, "items"), item.id), k), whatever else is asked. Pictures for classify and
-/// reconstruct are brought to image_size; 0 leaves them as they are.
+/// reconstruct are brought to image_size; 0 leaves them as they are. With `choosing`, pictures are made by
+/// best_replies().
 BLIP3U_API std::vector<std::vector<Output>> ask(Model& model, Model::Ability ability, const std::vector<Item>& items,
-                                                const ItemBatch& batch, std::int64_t image_size, std::uint64_t seed);
+                                                const ItemBatch& batch, std::int64_t image_size, std::uint64_t seed,
+                                                const Choosing& choosing = {});
 
 }  // namespace blip3u

@@ -125,7 +125,8 @@ std::vector<std::size_t> unanswered(const std::vector<Item>& items, const Predic
 
 TaskResult evaluate(const Task& task, Model& model, const TaskData& data, std::uint64_t seed,
                     const std::filesystem::path& folder,
-                    const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
+                    const std::function<void(std::int64_t done, std::int64_t total)>& progress,
+                    const Choosing& choosing) {
   const NamedTask named(task, folder);
   const std::vector<Item> items = named.items(data, seed);
   Predictions predictions(folder, seed);
@@ -139,7 +140,7 @@ TaskResult evaluate(const Task& task, Model& model, const TaskData& data, std::u
   tell();
   for (const ItemBatch& batch : batches_of(task.needs(), items, wanted)) {
     stop_if_interrupted();
-    const auto outputs = ask(model, task.needs(), items, batch, data.image_size, seed);
+    const auto outputs = ask(model, task.needs(), items, batch, data.image_size, seed, choosing);
     for (std::size_t i = 0; i < batch.size(); ++i) {
       predictions.append(items[batch[i]], outputs[i]);
       left -= items[batch[i]].replies;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "blip3u/task.h"
+#include "model/best_of.h"
 
 namespace blip3u {
 
@@ -18,10 +19,11 @@ struct TaskResult {
 /// Asks the model for what is not in `folder` yet, batch by batch, stores each batch there and scores what is stored.
 /// `folder` is the task's own, evaluation/LIBRARY.NAME of a run, after which errors call the task. `progress` is told
 /// of replies. Throws Interrupted between batches after an interrupt, and Error(Fault::plugin) where the task breaks
-/// its contract.
+/// its contract. With `choosing`, pictures are made by best_replies().
 BLIP3U_API TaskResult evaluate(const Task& task, Model& model, const TaskData& data, std::uint64_t seed,
                                const std::filesystem::path& folder,
-                               const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+                               const std::function<void(std::int64_t done, std::int64_t total)>& progress,
+                               const Choosing& choosing = {});
 
 /// Scores the stored replies again, without a model. Throws Error if any is missing.
 BLIP3U_API TaskResult score_again(const Task& task, const TaskData& data, std::uint64_t seed,

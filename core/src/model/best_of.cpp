@@ -1,13 +1,27 @@
 #include "model/best_of.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "blip3u/random.h"
 
 namespace blip3u {
+
+namespace {
+
+std::string words_of(const Message& message) {
+  std::string words;
+  for (const Part& part : message.content) {
+    if (part.type == Part::Type::text) words += part.text;
+  }
+  return words;
+}
+
+}  // namespace
 
 std::optional<Judge> judge_called(std::string_view name) {
   if (name == "similarity") return Judge::similarity;
@@ -40,6 +54,35 @@ std::vector<double> judged(Model& model, Judge judge, const std::vector<Tensor>&
 std::size_t best_of(Model& model, Judge judge, const std::vector<Tensor>& pictures, const std::string& prompt) {
   const std::vector<double> scores = judged(model, judge, pictures, prompt);
   return static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin());
+}
+
+std::vector<Reply> best_replies(Model& model, const Choosing& choosing, std::span<const Request> requests) {
+  std::vector<Request> tries;
+  std::vector<std::size_t> counts;  // of tries for each request
+  for (const Request& request : requests) {
+    const bool describes = request.want == Want::image && request.images.empty();
+    counts.push_back(describes ? static_cast<std::size_t>(choosing.of) : 1);
+    for (std::size_t k = 0; k < counts.back(); ++k) {
+      tries.push_back(request);
+      if (k > 0) tries.back().seed = derive_seed(request.seed, k);
+    }
+  }
+  std::vector<Reply> replies = model.respond(tries, {});
+  std::vector<Reply> best;
+  auto next = replies.begin();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    std::vector<Tensor> pictures;
+    for (std::size_t k = 0; k < counts[i]; ++k) {
+      if (next[static_cast<std::ptrdiff_t>(k)].images.size() != 1) break;
+      pictures.push_back(next[static_cast<std::ptrdiff_t>(k)].images.front());
+    }
+    const bool chooses = counts[i] > 1 && pictures.size() == counts[i];
+    const std::size_t place =
+        chooses ? best_of(model, choosing.judge, pictures, words_of(requests[i].messages.back())) : 0;
+    best.push_back(std::move(next[static_cast<std::ptrdiff_t>(place)]));
+    next += static_cast<std::ptrdiff_t>(counts[i]);
+  }
+  return best;
 }
 
 }  // namespace blip3u

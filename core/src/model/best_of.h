@@ -1,7 +1,9 @@
 // Which of several pictures of one prompt the model itself likes best.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,5 +36,16 @@ BLIP3U_API std::vector<double> judged(Model& model, Judge judge, const std::vect
 /// The place of the picture with the greatest score; of equal ones, the first.
 BLIP3U_API std::size_t best_of(Model& model, Judge judge, const std::vector<Tensor>& pictures,
                                const std::string& prompt);
+
+/// So many pictures of each prompt, of which the judge chooses one.
+struct Choosing {
+  Judge judge = Judge::similarity;
+  std::int64_t of = 1;
+};
+
+/// As Model::respond(), but where a request without pictures wants one, the reply is the best of several: the first has
+/// the request's seed, the others seeds derived from it. The prompt is the text of its last message. What a request
+/// with pictures says does not describe the picture that is wanted, so that nothing is chosen there.
+BLIP3U_API std::vector<Reply> best_replies(Model& model, const Choosing& choosing, std::span<const Request> requests);
 
 }  // namespace blip3u

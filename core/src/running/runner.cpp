@@ -98,6 +98,22 @@ PlannedTask plan_task(const std::string& name, std::unique_ptr<Task> task, const
   return {name, std::move(task), std::move(missing)};
 }
 
+/// Asks for the replies that the folder lacks, under a progress bar, and scores all; without a model, those stored.
+TaskResult scored_replies(const PlannedTask& planned, const Recipe& recipe, Model* model, const TrainingData& data,
+                          const fs::path& folder, const Choosing& choosing) {
+  std::unique_ptr<ProgressBar> progress;
+  const auto report = [&](std::int64_t done, std::int64_t total) {
+    stop_if_interrupted();
+    if (!progress) progress = std::make_unique<ProgressBar>("task " + planned.name, total);
+    progress->update(done);
+  };
+  const std::uint64_t seed = derive_seed(derive_seed(recipe.seed, "evaluation"), planned.name);
+  if (!model) return score_again(*planned.task, data.for_tasks(), seed, folder);
+  TaskResult result = blip3u::evaluate(*planned.task, *model, data.for_tasks(), seed, folder, report, choosing);
+  if (progress) progress->finish();
+  return result;
+}
+
 /// Evaluates one task and stores its result; a task that cannot be evaluated is stored as not applicable. Without a
 /// model the stored replies are scored.
 TaskResult evaluate_task(const PlannedTask& planned, const Recipe& recipe, Model* model, const TrainingData& data,
@@ -108,21 +124,28 @@ TaskResult evaluate_task(const PlannedTask& planned, const Recipe& recipe, Model
     directory.write_inapplicable(name, missing);
     return {};
   }
-  std::unique_ptr<ProgressBar> progress;
-  const auto report = [&](std::int64_t done, std::int64_t total) {
-    stop_if_interrupted();
-    if (!progress) progress = std::make_unique<ProgressBar>("task " + planned.name, total);
-    progress->update(done);
-  };
   const auto started = std::chrono::steady_clock::now();
-  const std::uint64_t seed = derive_seed(derive_seed(recipe.seed, "evaluation"), name);
-  const fs::path replies = directory.replies_folder(name);
-  TaskResult result = model ? blip3u::evaluate(*task, *model, data.for_tasks(), seed, replies, report)
-                            : score_again(*task, data.for_tasks(), seed, replies);
-  if (progress) progress->finish();
+  TaskResult result = scored_replies(planned, recipe, model, data, directory.replies_folder(name), {});
   directory.write_result(name, result);
   seconds["task " + name] = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return result;
+}
+
+/// The scores of a task whose pictures are each the best of several. The run keeps nothing of it but the replies until
+/// all are made.
+std::vector<Score> evaluate_chosen(const PlannedTask& planned, const Recipe& recipe, Model& model,
+                                   const TrainingData& data, const RunDirectory& directory, std::int64_t of) {
+  if (!planned.missing.empty()) throw Error(Fault::usage, fmt::format("task {}: {}", planned.name, planned.missing));
+  if (planned.task->needs() != Model::Ability::generate) {
+    throw Error(Fault::usage, fmt::format("task {}: does not ask for pictures of prompts, of which the best could be "
+                                          "chosen; leave --best_of out",
+                                          planned.name));
+  }
+  const Choosing choosing{.judge = judge_for(model, std::nullopt), .of = of};
+  const fs::path replies = directory.replies_folder(fmt::format("{}/best_of_{}", planned.name, of));
+  TaskResult result = scored_replies(planned, recipe, &model, data, replies, choosing);
+  fs::remove_all(replies);
+  return std::move(result.scores);
 }
 
 /// The recipe's task of that name or short name, else any task component of that name with its defaults.
@@ -335,6 +358,7 @@ std::vector<Score> evaluate_run(const fs::path& run_directory, const std::string
       options.stored_replies ? nullptr : open_run(run_directory, recipe, made->needs()).model;
   const TrainingData data(recipe);
   const PlannedTask planned = plan_task(choice.name, std::move(made), model.get(), data);
+  if (options.best_of > 1) return evaluate_chosen(planned, recipe, *model, data, directory, options.best_of);
   json manifest = directory.manifest();
   const json metrics = directory.metrics();
   if (model && directory.has_result(choice.name)) directory.forget_result(choice.name);  // else it was stopped: go on

@@ -1,6 +1,7 @@
 // From a recipe to a run directory: data, stages, evaluation, report.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -17,6 +18,7 @@ struct RunOptions {
   std::vector<std::string> arguments;              ///< of the command line, for the manifest
   bool evaluate = true;
   bool stored_replies = false;  ///< evaluate_run: score the replies of the last time again, without asking the model
+  std::int64_t best_of = 1;  ///< evaluate_run: make so many pictures of each prompt and choose one; nothing is stored
   std::function<void(const std::filesystem::path& run_directory)> write_report;  ///< may be empty
 };
 
