@@ -50,6 +50,7 @@ void add_run_option(CLI::App& verb, std::filesystem::path& run);
 /// Prints the scores of a run as a table: of the task with this short name, or of all if it is empty.
 void print_scores(const std::filesystem::path& run, const std::string& task);
 
+/// The same of scores at hand.
 void print_scores(std::span<const Score> scores);
 
 void add_run(CLI::App& app, Program& program);

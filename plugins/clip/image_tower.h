@@ -49,8 +49,8 @@ class ImageTowerImpl : public torch::nn::Module {
     if (options.stem != "conv") {
       patches_ = register_module("patches", torch::nn::Linear(3 * patch_ * patch_, options.width));
     }
-    positions_ =
-        register_parameter("positions", layers::grid_positions(options.positions, options.grid, options.width, seed));
+    positions_ = register_parameter(
+        "positions", layers::token_positions(options.positions, options.grid * options.grid, options.width, seed));
     blocks_ = register_module(
         "blocks", layers::TransformerStack(options.layers,
                                            layers::TransformerOptions{.width = options.width, .heads = options.heads}));

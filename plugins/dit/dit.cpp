@@ -36,9 +36,8 @@ class Dit : public ModuleComponent<Denoiser> {
     }
     input_ = register_module("input", torch::nn::Linear(numbers, width));
     if (parameters.boolean("source")) source_ = register_module("source", torch::nn::Linear(numbers, width));
-    positions_ = register_parameter("positions", parameters.text("positions") == "sin_cos"
-                                                     ? layers::sin_cos_positions(layers::grid_side(tokens), width)
-                                                     : learned_table({tokens, width}, 0.02, context.seed, "positions"));
+    positions_ = register_parameter("positions",
+                                    layers::token_positions(parameters.text("positions"), tokens, width, context.seed));
     blocks_ = register_module(
         "blocks", layers::TransformerStack(parameters.integer("layers"),
                                            layers::TransformerOptions{.width = width,
@@ -136,10 +135,7 @@ class Dit : public ModuleComponent<Denoiser> {
 
 void check(const Parameters& parameters, Wiring& wiring) {
   layers::check_queries(wiring);
-  if (parameters.text("positions") == "sin_cos" && wiring.features.tokens > 0 &&
-      layers::grid_side(wiring.features.tokens) == 0) {
-    wiring.reject("positions", "the encoder's tokens form no square grid of rows and columns; set positions: random");
-  }
+  layers::check_positions(parameters, "positions", wiring.features.tokens, wiring);
   layers::check_merge(parameters.integer("merge"), wiring.features.tokens, wiring);
   layers::check_heads(parameters.integer("width"), parameters.integer("heads"), "heads", wiring);
 }

@@ -31,9 +31,8 @@ class EyeImpl : public torch::nn::Module {
     }
     register_module("projector", projector_.ptr());
     const std::int64_t tokens = layout.tokens / (merge_ * merge_);
-    positions_ = register_parameter("positions", parameters.text("image_positions") == "sin_cos"
-                                                     ? layers::sin_cos_positions(layers::grid_side(tokens), width)
-                                                     : learned_table({tokens, width}, 0.02, seed, "positions"));
+    positions_ = register_parameter("positions",
+                                    layers::token_positions(parameters.text("image_positions"), tokens, width, seed));
   }
 
   /// The picture's tokens see each other. Places on three axes are frame, row and column; on two, row and column.
@@ -124,12 +123,8 @@ TORCH_MODULE(Eye);
 
 /// Rejects a `merge` whose squares do not tile the encoder's grid.
 inline void check_eye(const Layout& layout, const Parameters& parameters, Wiring& wiring) {
-  const std::int64_t merge = parameters.integer("merge");
-  layers::check_merge(merge, layout.tokens, wiring);
-  if (parameters.text("image_positions") == "sin_cos" && layers::grid_side(layout.tokens / (merge * merge)) == 0) {
-    wiring.reject("image_positions",
-                  "the encoder's tokens form no square grid of rows and columns; set image_positions: random");
-  }
+  layers::check_merge(parameters.integer("merge"), layout.tokens, wiring);
+  layers::check_positions(parameters, "image_positions", layout.tokens, wiring);
   if (!layout.ragged || layers::grid_side(layout.tokens) > 0) return;
   wiring.reject("", fmt::format("pictures of any size need learned positions on a square, but {} tokens at most make "
                                 "none; choose an encoder of another number",

@@ -26,10 +26,9 @@ class PatchTransformerImpl : public torch::nn::Module {
  public:
   PatchTransformerImpl(const PatchTransformerOptions& options, std::uint64_t seed)
       : split_(options.split), patch_(options.image_size / (options.feature_grid * options.split)) {
-    const std::int64_t width = options.width, pixels = 3 * patch_ * patch_;
+    const std::int64_t width = options.width, pixels = 3 * patch_ * patch_, grid = options.feature_grid * split_;
     input_ = register_module("input", torch::nn::Linear(options.feature_width, width * split_ * split_));
-    positions_ =
-        register_parameter("positions", grid_positions(options.positions, options.feature_grid * split_, width, seed));
+    positions_ = register_parameter("positions", token_positions(options.positions, grid * grid, width, seed));
     blocks_ = register_module(
         "blocks", TransformerStack(options.layers, TransformerOptions{.width = width, .heads = options.heads}));
     norm_ = register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));

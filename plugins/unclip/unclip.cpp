@@ -37,8 +37,8 @@ class Unclip : public ModuleComponent<Decoder> {
     const std::int64_t width = parameters.integer("width"), patch_width = 3 * patch_ * patch_;
     input_ = register_module("input", torch::nn::Linear(patch_width, width));
     features_ = register_module("features", torch::nn::Linear(context.wiring.features.width, width));
-    positions_ = register_parameter("positions",
-                                    layers::grid_positions(parameters.text("positions"), grid_, width, context.seed));
+    positions_ = register_parameter(
+        "positions", layers::token_positions(parameters.text("positions"), grid_ * grid_, width, context.seed));
     time_ = register_module("time", layers::TimeEmbedding(width));
     blocks_ = register_module(
         "blocks",

@@ -10,6 +10,7 @@
 #include "blip3u/error.h"
 #include "blip3u/image.h"
 #include "blip3u/random.h"
+#include "model/messages.h"
 #include "model/pictures.h"
 
 namespace blip3u {
@@ -62,10 +63,7 @@ Request followed(Request request, Reply reply, const Message& message) {
 }
 
 Output output_of(const Reply& reply) {
-  Output output;
-  for (const Part& part : reply.message.content) {
-    if (part.type == Part::Type::text) output.text += part.text;
-  }
+  Output output{.text = text_of(reply.message)};
   for (const Tensor& image : reply.images) output.images.push_back(to_bytes(image));
   return output;
 }

@@ -8,20 +8,9 @@
 
 #include "blip3u/error.h"
 #include "blip3u/random.h"
+#include "model/messages.h"
 
 namespace blip3u {
-
-namespace {
-
-std::string words_of(const Message& message) {
-  std::string words;
-  for (const Part& part : message.content) {
-    if (part.type == Part::Type::text) words += part.text;
-  }
-  return words;
-}
-
-}  // namespace
 
 std::optional<Judge> judge_called(std::string_view name) {
   if (name == "similarity") return Judge::similarity;
@@ -69,18 +58,17 @@ std::vector<Reply> best_replies(Model& model, const Choosing& choosing, std::spa
   }
   std::vector<Reply> replies = model.respond(tries, {});
   std::vector<Reply> best;
-  auto next = replies.begin();
+  std::span<Reply> left = replies;
   for (std::size_t i = 0; i < requests.size(); ++i) {
+    const std::span<Reply> made = left.first(counts[i]);
+    left = left.subspan(counts[i]);
     std::vector<Tensor> pictures;
-    for (std::size_t k = 0; k < counts[i]; ++k) {
-      if (next[static_cast<std::ptrdiff_t>(k)].images.size() != 1) break;
-      pictures.push_back(next[static_cast<std::ptrdiff_t>(k)].images.front());
+    for (const Reply& reply : made) {
+      if (reply.images.size() == 1) pictures.push_back(reply.images.front());
     }
-    const bool chooses = counts[i] > 1 && pictures.size() == counts[i];
-    const std::size_t place =
-        chooses ? best_of(model, choosing.judge, pictures, words_of(requests[i].messages.back())) : 0;
-    best.push_back(std::move(next[static_cast<std::ptrdiff_t>(place)]));
-    next += static_cast<std::ptrdiff_t>(counts[i]);
+    const bool chooses = made.size() > 1 && pictures.size() == made.size();
+    best.push_back(
+        std::move(made[chooses ? best_of(model, choosing.judge, pictures, text_of(requests[i].messages.back())) : 0]));
   }
   return best;
 }

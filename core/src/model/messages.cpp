@@ -6,6 +6,14 @@
 
 namespace blip3u {
 
+std::string text_of(const Message& message) {
+  std::string text;
+  for (const Part& part : message.content) {
+    if (part.type == Part::Type::text) text += part.text;
+  }
+  return text;
+}
+
 std::vector<Message> in_templates(const Recipe& recipe, std::vector<Message> messages, bool draws) {
   for (auto message = messages.rbegin(); message != messages.rend(); ++message) {  // the reply decides what was asked
     if (message->role == Role::assistant) {
