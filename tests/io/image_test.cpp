@@ -5,13 +5,16 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include "io/files.h"
+#include "io/picture_warnings.h"
 #include "support.h"
 
 namespace blip3u {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 std::filesystem::path data(const std::string& name) {
@@ -48,6 +51,79 @@ TEST(Image, ReadsJpeg) {
   EXPECT_LT((image[2] - 60).abs().mean().item<double>(), 6);
 }
 
+TEST(Image, ReadsWebp) {
+  const Tensor alpha = at::tensor({255.0, 128.0, 0.0, 51.0}).div(255).view({1, 1, 4});
+  const Tensor on_white = rgb_pattern() * alpha + 255 * (1 - alpha);
+  EXPECT_LT((read_image(data("alpha.webp")).add(1).mul(127.5) - on_white).abs().max().item<double>(), 1e-3);
+  const Tensor lossy = read_image(data("gradient.webp")), same = read_image(data("gradient.jpg"));
+  EXPECT_LT((lossy - same).abs().mul(127.5).mean().item<double>(), 6);
+  EXPECT_THAT(message_of([] { read_image(data("moving.webp")); }),
+              HasSubstr("moving.webp: a WebP that moves; save one"));
+}
+
+TEST(Image, IsSetUpright) {
+  const Tensor upright = read_image(data("upright.png"));
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const Tensor jpeg = read_image(data(fmt::format("orientation-{}.jpg", orientation)));
+    ASSERT_EQ(jpeg.sizes(), upright.sizes()) << orientation;
+    EXPECT_LT((jpeg - upright).abs().mul(127.5).mean().item<double>(), 4) << orientation;
+  }
+  for (const char* name : {"orientation-1.png", "orientation-6.png", "orientation-1.webp", "orientation-6.webp"}) {
+    EXPECT_TRUE(at::allclose(read_image(data(name)), upright, 0, 1e-6)) << name;
+  }
+}
+
+TEST(Image, MalformedExifIsLeftAlone) {
+  const std::string whole = read_text(data("orientation-6.jpg"));
+  const std::size_t exif = whole.find("Exif");
+  ASSERT_NE(exif, std::string::npos);
+  for (std::size_t place = exif; place < exif + 32; ++place) {
+    std::string altered = whole;
+    altered[place] = static_cast<char>(altered[place] ^ 0xFF);
+    EXPECT_EQ(decode_image(altered, "altered").numel(), 3 * 8 * 12) << place;
+  }
+}
+
+TEST(Image, KindsOfJpegThatCannotBeReadAreCalledThat) {
+  const std::string whole = read_text(data("gradient.jpg"));
+  const std::size_t frame = whole.find("\xFF\xC0");
+  const auto message = [&](std::size_t place, char byte) {
+    std::string altered = whole;
+    altered[place] = byte;
+    return message_of([&] { decode_image(altered, "odd.jpg"); });
+  };
+  EXPECT_THAT(message(frame + 4, 12), HasSubstr("odd.jpg: a JPEG with 12 bits a colour, not 8; save it"));
+  EXPECT_THAT(message(frame + 1, '\xC3'), HasSubstr("odd.jpg: a lossless JPEG, which few programs can read; save it"));
+}
+
+TEST(Image, ACutJpegIsCalledCut) {
+  for (const char* name : {"gradient.jpg", "progressive.jpg"}) {
+    const std::string whole = read_text(data(name));
+    for (const std::size_t length : {whole.size() / 4, whole.size() / 2, whole.size() - 10}) {
+      EXPECT_THAT(message_of([&] { decode_image(std::string_view(whole).substr(0, length), "cut.jpg"); }),
+                  HasSubstr("cut.jpg: a JPEG that was cut off, its end is missing; copy it anew"))
+          << name << " at " << length;
+    }
+    EXPECT_TRUE(decode_image(whole + "what a camera appends", "x").equal(decode_image(whole, "x")));
+  }
+  const std::string webp = read_text(data("gradient.webp"));
+  EXPECT_THAT(message_of([&] { decode_image(std::string_view(webp).substr(0, webp.size() / 2), "cut.webp"); }),
+              HasSubstr("cut.webp: a WebP that was cut off"));
+}
+
+TEST(Image, AWarningIsNoError) {
+  take_picture_warnings();
+  const std::string whole = read_text(data("gradient.jpg"));
+  std::string padded = whole;
+  padded.insert(padded.size() - 2, "stray");
+  EXPECT_TRUE(decode_image(padded, "stray.jpg").equal(decode_image(whole, "whole.jpg")));
+  EXPECT_TRUE(pixels(read_image(data("profile.png"))).equal(rgb_pattern()));
+  decode_image(padded, "stray.jpg");
+  EXPECT_THAT(take_picture_warnings(),
+              ElementsAre(AllOf(HasSubstr("profile.png: "), HasSubstr("iCCP")), HasSubstr("stray.jpg: ")));
+  EXPECT_THAT(take_picture_warnings(), IsEmpty());
+}
+
 TEST(Image, RoundTrip) {
   const Tensor image = at::arange(3 * 5 * 7).view({3, 5, 7}).mul(2).to(at::kFloat).div(127.5).sub(1);
   const TemporaryFolder folder;
@@ -59,7 +135,7 @@ TEST(Image, RoundTrip) {
 }
 
 TEST(Image, TruncatedAnywhereIsAnError) {
-  for (const char* name : {"rgb.png", "palette.png", "gradient.jpg"}) {
+  for (const char* name : {"rgb.png", "palette.png", "gradient.jpg", "gradient.webp", "alpha.webp"}) {
     const std::string whole = read_text(data(name));
     for (std::size_t length = 0; length<whole.size(); length += whole.size()> 300 ? 7 : 1) {
       if (std::string(name).ends_with(".jpg") && length + 2 >= whole.size()) continue;  // only its end mark is lost
@@ -70,7 +146,7 @@ TEST(Image, TruncatedAnywhereIsAnError) {
 }
 
 TEST(Image, AlteredBytesNeverCrash) {
-  for (const char* name : {"rgb.png", "gradient.jpg"}) {
+  for (const char* name : {"rgb.png", "gradient.jpg", "orientation-6.jpg", "alpha.webp", "orientation-6.webp"}) {
     const std::string whole = read_text(data(name));
     for (std::size_t place = 0; place < whole.size(); ++place) {
       std::string altered = whole;
@@ -129,7 +205,11 @@ TEST(Image, NoMemoryIsTakenForAPictureThatIsTooLarge) {
 
 TEST(Image, OtherFiles) {
   EXPECT_THAT(message_of([] { decode_image("GIF89a and so on", "a.gif"); }),
-              HasSubstr("a.gif: neither PNG nor JPEG, by its first bytes; convert it"));
+              HasSubstr("a.gif: a GIF, neither PNG, JPEG nor WebP, by its first bytes; convert it"));
+  EXPECT_THAT(message_of([] { decode_image("something", "a.png"); }),
+              HasSubstr("a.png: neither PNG, JPEG nor WebP, by its first bytes; convert it"));
+  EXPECT_THAT(message_of([] { decode_image("version https://git-lfs.github.com/spec/v1\n", "a.png"); }),
+              HasSubstr("a.png: a pointer of Git LFS, not the file"));
   EXPECT_THAT(message_of([] { decode_image("", "b.png"); }), HasSubstr("b.png: an empty file; replace it"));
   EXPECT_THAT(message_of([] { read_image("/nowhere/c.png"); }),
               AllOf(HasSubstr("/nowhere/c.png: cannot be opened"), HasSubstr("; check the path")));
