@@ -17,6 +17,7 @@
 #include "pipeline/pipeline.h"
 #include "recipe/recipe.h"
 #include "registry/registry.h"
+#include "training/look_through.h"
 #include "training/objectives.h"
 #include "training/step_loss.h"
 #include "training/training_data.h"
@@ -44,7 +45,7 @@ void conversation_step(benchmark::State& state, const std::string& stage) {
   const Recipe recipe = scenes(registry, fmt::format("training.{}.parts={}", stage, state.range(0)));
   const TrainingData data(recipe);
   std::shared_ptr<Tokenizer> tokenizer = make_tokenizer(recipe);
-  dynamic_cast<LearnsVocabulary&>(*tokenizer).fit(data.texts());
+  dynamic_cast<LearnsVocabulary&>(*tokenizer).fit(look_at_training_samples(data));
   Pipeline pipeline(recipe, tokenizer, at::kCPU);
   std::vector<NamedTensor> weights;
   for (const std::string& role : recipe.pipeline.roles()) {

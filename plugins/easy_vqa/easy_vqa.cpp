@@ -48,6 +48,11 @@ constexpr std::array<Contents, 2> contents = {{{"train", 4000, 3578}, {"test", 1
 
 std::size_t place(Split split) { return split == Split::train ? 0 : 1; }
 
+/// The one caption; empty if it could not be recovered.
+std::string caption_of(const Described& described) {
+  return described.captions.empty() ? std::string() : described.captions.front();
+}
+
 /// The held-out pairs, or what is wrong with them.
 struct HeldOut {
   easy_vqa::Pairs pairs;
@@ -120,10 +125,10 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Indexed, public bli
     }
     fingerprint_ = fmt::format("{:016x}", hash);
     for (std::size_t i = 0; i < examples_[0].size(); ++i) {
-      conversations_[0].add(is_made_[i], examples_[0][i].questions.size());
+      conversations_[0].add(is_made_[i] ? 1 : 0, examples_[0][i].questions.size());
     }
     for (const auto& example : examples_[1]) {
-      conversations_[1].add(!example.caption.empty(), example.questions.size());
+      conversations_[1].add(example.captions.size(), example.questions.size());
     }
   }
 
@@ -147,20 +152,20 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Indexed, public bli
   /// its caption as "class" and whether its pair is "held_out", where that is known, and the "kind" of a question:
   /// yes_no, colour or shape.
   Sample sample(Split split, std::int64_t index) const override {
-    const auto [picture, number] = conversations_[place(split)].place(index);
-    const Described& described = examples_[place(split)][picture];
+    const auto conversation = conversations_[place(split)].place(index);
+    const Described& described = examples_[place(split)][conversation.picture];
     const auto& images = images_[place(split)];
-    const auto file = static_cast<std::int64_t>(picture);
+    const auto file = static_cast<std::int64_t>(conversation.picture);
     Tensor image = file < images.size() ? images.bytes(file) : images.bytes(file - images.size()).flip({2});
-    Sample sample = blip3u::layers::conversation(described, number, std::move(image));
+    Sample sample = blip3u::layers::conversation(described, conversation, std::move(image));
     if (split == Split::train) sample.id = "train " + sample.id;  // both splits count their pictures from 0
-    if (const auto pair = easy_vqa::pair_of_caption(described.caption)) {
-      sample.labels.emplace_back("class", described.caption);
+    const std::string caption = caption_of(described);
+    if (const auto pair = easy_vqa::pair_of_caption(caption)) {
+      sample.labels.emplace_back("class", caption);
       sample.labels.emplace_back("held_out", held_out_[*pair] ? "yes" : "no");
     }
-    if (number >= 0) {
-      sample.labels.emplace_back(
-          "kind", easy_vqa::kind_of_answer(described.questions[static_cast<std::size_t>(number)].answer));
+    if (!conversation.made) {
+      sample.labels.emplace_back("kind", easy_vqa::kind_of_answer(described.questions[conversation.number].answer));
     }
     return sample;
   }
@@ -194,14 +199,15 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Indexed, public bli
     }
     for (std::size_t image = 0; image < examples.size(); ++image) {
       examples[image].id = std::to_string(image);
-      examples[image].caption = easy_vqa::recover_caption(examples[image].questions);
+      std::string caption = easy_vqa::recover_caption(examples[image].questions);
+      if (!caption.empty()) examples[image].captions = {std::move(caption)};
     }
     return text;
   }
 
   void check_contents(std::size_t split, const fs::path& folder) const {
     std::size_t captions = 0;
-    for (const auto& example : examples_[split]) captions += example.caption.empty() ? 0 : 1;
+    for (const auto& example : examples_[split]) captions += example.captions.size();
     if (examples_[split].size() == contents[split].images && captions == contents[split].captions) return;
     throw Error(fmt::format(
         "dataset easy_vqa: {} was altered: it gives {} images with {} captions instead of {} with {}; delete "
@@ -213,7 +219,7 @@ class EasyVqa final : public blip3u::Dataset, public blip3u::Indexed, public bli
   void check_held_out() {
     easy_vqa::Pairs trained;
     for (const auto& example : examples_[0]) {
-      const auto pair = easy_vqa::pair_of_caption(example.caption);
+      const auto pair = easy_vqa::pair_of_caption(caption_of(example));
       is_made_.push_back(pair && !held_out_[*pair]);
       if (!is_made_.back()) continue;
       const auto possible = easy_vqa::consistent_pairs(example.questions);

@@ -1,28 +1,22 @@
-// Pictures in a folder, with captions (and questions) in captions.jsonl, or each in a .txt file beside its picture.
-#include <algorithm>
+// Pictures in a folder, with what describes them as people have it (docs/data.md).
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fmt/ranges.h>
 
 #include "blip3u/dataset.h"
 #include "blip3u/error.h"
+#include "blip3u/host.h"
 #include "blip3u/plugin.h"
 #include "blip3u/random.h"
+#include "image_folder/entries.h"
 #include "layers/conversations.h"
 #include "layers/image_store.h"
 #include "layers/picture_files.h"
@@ -32,177 +26,74 @@ namespace {
 using blip3u::Error;
 using blip3u::Split;
 using blip3u::Tensor;
-using blip3u::layers::Described;
-using blip3u::layers::is_picture_file;
-using nlohmann::json;
+using blip3u::image_folder::Contents;
+using blip3u::image_folder::Entry;
+using blip3u::image_folder::Share;
+using blip3u::image_folder::Wishes;
 namespace fs = std::filesystem;
 
-constexpr const char* list_name = "captions.jsonl";
+constexpr std::size_t shares = 3;
 
-template <class... Arguments>
-Error error(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  return Error("dataset image_folder: " + fmt::format(format, std::forward<Arguments>(arguments)...));
+/// Training, validation, test: the place of a share among the counts.
+std::size_t place(Share share) { return static_cast<std::size_t>(share) - 1; }
+
+Wishes wishes_of(const blip3u::Parameters& parameters) {
+  return {.classes = parameters.texts("classes"),
+          .caption = parameters.text("caption"),
+          .question = parameters.text("question"),
+          .describe = parameters.text("describe")};
 }
 
-std::string read_file(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) throw error("{} cannot be read; check that the file exists and may be read", file.string());
-  return content;
+void check(const blip3u::Parameters& parameters, blip3u::Wiring& wiring) {
+  if (parameters.text("caption").find("{class}") == std::string::npos) {
+    wiring.reject("caption", "it does not contain {class}, where the name of the class belongs");
+  }
+  if (parameters.number("test_share") + parameters.number("validation_share") > 0.9) {
+    wiring.reject("validation_share", "with test_share it leaves less than a tenth for training");
+  }
 }
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+/// By the hash of the name, so that a picture stays on its side when others come or go.
+Share share_of(const std::string& name, double test_share, double validation_share) {
+  constexpr double range = 18446744073709551616.0;  // 2^64
+  const double at = static_cast<double>(blip3u::derive_seed(0, name)) / range;
+  if (at < test_share) return Share::test;
+  return at < test_share + validation_share ? Share::validation : Share::train;
 }
 
-/// A picture and what is said of it. Its id is the file's name within the folder.
-struct Entry {
-  Described described;
-  std::optional<Split> split;
-};
-
-/// One line of captions.jsonl; `where` is its file and line.
-Entry parse_line(const std::string& line, const fs::path& folder, const std::string& where) {
-  const auto item = json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!item.is_object()) {
-    throw error("{}: this line is not a JSON object; write {{\"file\": \"a.png\", \"caption\": \"...\"}}", where);
-  }
-  const auto text = [&](const json& object, const char* key, bool required) -> std::string {
-    const auto found = object.find(key);
-    if (found == object.end() && !required) return {};
-    if (found == object.end() || !found->is_string()) {
-      throw error("{}: \"{}\" must be a text; write it in quotes", where, key);
-    }
-    return trimmed(found->get<std::string>());
-  };
-  Entry entry;
-  entry.described.id = text(item, "file", true);
-  entry.described.caption = text(item, "caption", false);
-  const fs::path file = fs::path(entry.described.id).lexically_normal();
-  if (file.empty() || file.is_absolute() || *file.begin() == "..") {
-    throw error("{}: \"file\" is '{}', which is not inside the folder; move the picture there", where,
-                entry.described.id);
-  }
-  if (!is_picture_file(file)) {
-    throw error("{}: '{}' is not a .png, .jpg or .jpeg; convert it, or remove the line", where, entry.described.id);
-  }
-  if (!fs::is_regular_file(folder / file)) {
-    throw error("{}: there is no picture '{}'; add it or remove the line", where, (folder / file).string());
-  }
-  entry.described.id = file.string();
-  if (const auto questions = item.find("questions"); questions != item.end()) {
-    if (!questions->is_array())
-      throw error("{}: \"questions\" is not a list; write [{{\"question\": \"...\", \"answer\": \"...\"}}]", where);
-    for (const auto& question : *questions) {
-      if (!question.is_object()) {
-        throw error("{}: one of \"questions\" is not an object; write {{\"question\": \"...\", \"answer\": \"...\"}}",
-                    where);
-      }
-      entry.described.questions.push_back({text(question, "question", true), text(question, "answer", true)});
-    }
-  }
-  if (item.contains("split")) {
-    const auto split = text(item, "split", true);
-    if (split != "train" && split != "test") {
-      throw error("{}: \"split\" is '{}'; write train or test", where, split);
-    }
-    entry.split = split == "train" ? Split::train : Split::test;
-  }
-  if (entry.described.caption.empty() && entry.described.questions.empty()) {
-    throw error("{}: '{}' has neither a caption nor questions; add one, or remove the line", where, entry.described.id);
-  }
-  return entry;
-}
-
-std::vector<Entry> read_list(const fs::path& folder) {
-  const auto list = folder / list_name;
-  std::ifstream stream(list);
-  if (!stream) throw error("{} cannot be read; make it readable", list.string());
-  std::vector<Entry> entries;
-  std::map<std::string, std::size_t, std::less<>> lines;
-  std::string line;
-  for (std::size_t number = 1; std::getline(stream, line); ++number) {
-    if (trimmed(line).empty()) continue;
-    const auto where = fmt::format("{}:{}", list.string(), number);
-    entries.push_back(parse_line(line, folder, where));
-    const auto& name = entries.back().described.id;
-    if (const auto [earlier, fresh] = lines.emplace(name, number); !fresh) {
-      throw error("{}: '{}' is in line {} already; keep one of the two", where, name, earlier->second);
-    }
-  }
-  return entries;
-}
-
-std::vector<Entry> read_text_files(const fs::path& folder) {
-  std::vector<fs::path> pictures;
-  std::set<fs::path> texts;
-  std::error_code failure;  // not an exception, which would not name the folder
-  for (fs::recursive_directory_iterator file(folder, failure), end; file != end; file.increment(failure)) {
-    if (!file->is_regular_file()) continue;
-    if (is_picture_file(file->path())) pictures.push_back(file->path());
-    if (file->path().extension() == ".txt") texts.insert(file->path());
-  }
-  if (failure) {
-    throw error("{}: {}; make it and the folders in it readable", folder.string(), failure.message());
-  }
-  std::ranges::sort(pictures);
-  std::set<fs::path> used;
-  std::vector<Entry> entries;
-  for (const auto& picture : pictures) {
-    Entry entry;
-    entry.described.id = picture.lexically_relative(folder).string();
-    const auto text = fs::path(picture).replace_extension(".txt");
-    if (texts.contains(text)) {
-      if (!used.insert(text).second) {
-        throw error("{} stands beside two pictures of that name; rename one", text.string());
-      }
-      entry.described.caption = trimmed(read_file(text));
-    }
-    entries.push_back(std::move(entry));
-  }
-  for (const auto& text : texts) {
-    if (!used.contains(text)) throw error("{} is a caption without a picture beside it; add or remove", text.string());
-  }
-  return entries;
-}
-
-class ImageFolder final : public blip3u::Dataset, public blip3u::Indexed {
+class ImageFolder final : public blip3u::Dataset, public blip3u::Indexed, public blip3u::Classes {
  public:
-  ImageFolder(const blip3u::Parameters& parameters, const blip3u::BuildContext& context) {
-    const fs::path folder = parameters.text("path");
-    if (!fs::is_directory(folder)) {
-      throw error("there is no folder {}; point data.path at a folder with pictures", folder.string());
+  ImageFolder(const blip3u::Parameters& parameters, const blip3u::BuildContext& context)
+      : folder_(parameters.text("path")) {
+    if (!fs::is_directory(folder_)) {
+      throw Error(fmt::format("dataset image_folder: there is no folder {}; point data.path at a folder with pictures",
+                              folder_.string()));
     }
-    auto entries = fs::exists(folder / list_name) ? read_list(folder) : read_text_files(folder);
-    if (entries.empty())
-      throw error("{} holds no .png, .jpg or .jpeg picture; point data.path at a folder that does", folder.string());
-
-    const double test_share = parameters.number("test_share");
-    std::array<std::vector<fs::path>, 2> files;
-    std::uint64_t hash = blip3u::derive_seed(0, static_cast<std::uint64_t>(context.wiring.image_size));
-    for (auto& [described, split] : entries) {
-      const auto part = place(split ? *split : split_of(described.id, test_share));
-      files[part].push_back(folder / described.id);
-      hash = blip3u::derive_seed(hash, fmt::format("{}\n{}\n{}\n", part, described.id, described.caption));
-      for (const auto& [question, answer] : described.questions) {
-        hash = blip3u::derive_seed(hash, fmt::format("{}\n{}", question, answer));
+    const Wishes wishes = wishes_of(parameters);
+    blip3u::image_folder::Tally aside;
+    Contents contents = read_contents(folder_, wishes, aside);
+    if (contents.entries.empty()) {
+      aside.tell(teller(context, "left aside: "));
+      throw Error(
+          fmt::format("dataset image_folder: {} holds no .png, .jpg, .jpeg or .webp picture; point data.path at "
+                      "a folder that does",
+                      folder_.string()));
+    }
+    for (const std::string& name : contents.classes) classes_.push_back(caption_of(wishes, name));
+    for (Entry& entry : contents.entries) {
+      if (entry.share == Share::unknown) {
+        entry.share =
+            share_of(entry.described.id, parameters.number("test_share"), parameters.number("validation_share"));
       }
-      hash = blip3u::derive_seed(hash, blip3u::layers::state_of(files[part].back()));
-      conversations_[part].add(!described.caption.empty(), described.questions.size());
-      pictures_[part].push_back(std::move(described));
     }
-    if (pictures_[0].empty()) {
-      throw error("{} leaves no picture for training; lower data.test_share or add pictures", folder.string());
-    }
-    for (std::size_t part = 0; part < files.size(); ++part) {
-      images_[part] = blip3u::layers::ImageStore(std::move(files[part]), context.wiring.image_size);
-    }
-    fingerprint_ = fmt::format("{:016x}", hash);
+    divide(contents, parameters.text("evaluated_on") == "validation" ? Share::validation : Share::test, wishes,
+           context.wiring.image_size);
+    tell(contents, aside, context);
   }
 
   std::string fingerprint() const override { return fingerprint_; }
+
+  std::vector<std::string> classes() const override { return classes_; }
 
   std::vector<blip3u::Chapter> chapters(Split split) const override {
     const std::int64_t count = samples(split);
@@ -213,41 +104,114 @@ class ImageFolder final : public blip3u::Dataset, public blip3u::Indexed {
     return blip3u::read_in_order(*this, split);
   }
 
-  std::int64_t samples(Split split) const override { return conversations_[place(split)].size(); }
+  std::int64_t samples(Split split) const override { return part(split).conversations.size(); }
 
+  /// Labels say the picture's id as "image" and its class, where it is known, as "class".
   blip3u::Sample sample(Split split, std::int64_t index) const override {
-    const auto [picture, number] = conversations_[place(split)].place(index);
-    Tensor image = images_[place(split)].bytes(static_cast<std::int64_t>(picture));
-    return blip3u::layers::conversation(pictures_[place(split)][picture], number, std::move(image));
+    const Part& of = part(split);
+    const auto conversation = of.conversations.place(index);
+    Tensor image = of.images.bytes(static_cast<std::int64_t>(conversation.picture));
+    auto sample = blip3u::layers::conversation(of.pictures[conversation.picture], conversation, std::move(image));
+    const std::string& label = of.labels[conversation.picture];
+    if (!label.empty()) sample.labels.emplace_back("class", label);
+    return sample;
   }
 
  private:
-  static std::size_t place(Split split) { return split == Split::train ? 0 : 1; }
+  /// The pictures of a split.
+  struct Part {
+    std::vector<blip3u::layers::Described> pictures;
+    std::vector<std::string> labels;  // captions of their classes
+    blip3u::layers::ConversationIndex conversations;
+    blip3u::layers::ImageStore images;  // at the recipe's size
+  };
 
-  /// By the hash of the name, so that a picture stays on its side when others come or go.
-  static Split split_of(const std::string& name, double test_share) {
-    constexpr double range = 18446744073709551616.0;  // 2^64
-    return static_cast<double>(blip3u::derive_seed(0, name)) / range < test_share ? Split::test : Split::train;
+  const Part& part(Split split) const { return parts_[split == Split::train ? 0 : 1]; }
+
+  using Note = std::function<void(const std::string&)>;
+  static Note teller(const blip3u::BuildContext& context, const std::string& before) {
+    return [&context, before](const std::string& line) {
+      if (context.host != nullptr) context.host->note(before + line);
+    };
   }
 
-  std::array<std::vector<Described>, 2> pictures_;
-  std::array<blip3u::layers::ConversationIndex, 2> conversations_;
-  std::array<blip3u::layers::ImageStore, 2> images_;  // at the recipe's size
+  /// Fills both splits, and hashes all that decides them.
+  void divide(Contents& contents, Share evaluated, const Wishes& wishes, std::int64_t image_size) {
+    std::array<std::vector<fs::path>, 2> files;
+    std::uint64_t hash = blip3u::derive_seed(0, static_cast<std::uint64_t>(image_size));
+    const auto add = [&](const std::string& text) { hash = blip3u::derive_seed(hash, text + "\n"); };
+    for (const std::string& name : classes_) add(name);
+    for (Entry& entry : contents.entries) {
+      ++counts_[place(entry.share)];
+      if (entry.share != Share::train && entry.share != evaluated) continue;
+      const std::size_t side = entry.share == Share::train ? 0 : 1;
+      auto& [id, captions, questions] = entry.described;
+      files[side].push_back(folder_ / id);
+      add(fmt::format("{}\n{}\n{}", side, id, entry.label));
+      for (const std::string& caption : captions) add("caption " + caption);
+      for (const auto& [question, answer] : questions) add(fmt::format("question {}\n{}", question, answer));
+      add(blip3u::layers::state_of(files[side].back()));
+      Part& part = parts_[side];
+      part.conversations.add(captions.size(), questions.size());
+      part.labels.push_back(entry.label.empty() ? "" : caption_of(wishes, entry.label));
+      captions_ += captions.size();
+      questions_ += questions.size();
+      part.pictures.push_back(std::move(entry.described));
+    }
+    if (parts_[0].pictures.empty()) {
+      throw Error(
+          fmt::format("dataset image_folder: {} leaves no picture for training; lower data.test_share or add "
+                      "pictures",
+                      folder_.string()));
+    }
+    for (std::size_t side = 0; side < files.size(); ++side) {
+      parts_[side].images = blip3u::layers::ImageStore(std::move(files[side]), image_size);
+    }
+    fingerprint_ = fmt::format("{:016x}", hash);
+  }
+
+  void tell(const Contents& contents, const blip3u::image_folder::Tally& aside,
+            const blip3u::BuildContext& context) const {
+    const Note note = teller(context, "");
+    note(fmt::format("{}: {} pictures, {} to train on, {} for validation, {} for testing", folder_.string(),
+                     contents.entries.size(), counts_[0], counts_[1], counts_[2]));
+    note(fmt::format("{} captions, {} questions, {} classes, from {}", captions_, questions_, classes_.size(),
+                     contents.sources.empty() ? "nothing: pictures alone teach no words"
+                                              : fmt::format("{}", fmt::join(contents.sources, ", "))));
+    aside.tell(teller(context, "left aside: "));
+  }
+
+  fs::path folder_;
+  std::array<Part, 2> parts_;  // what is trained on, and what is evaluated
+  std::vector<std::string> classes_;
+  std::array<std::size_t, shares> counts_ = {};
+  std::size_t captions_ = 0, questions_ = 0;
   std::string fingerprint_;
 };
 
+constexpr const char* evaluated_on[] = {"test", "validation"};
 constexpr blip3u::ParameterSpec parameters[] = {
-    blip3u::required(blip3u::path("path", "", "folder with .png, .jpg or .jpeg pictures and their captions")),
+    blip3u::required(
+        blip3u::path("path", "", "folder with .png, .jpg, .jpeg or .webp pictures and what describes them")),
     blip3u::number("test_share", 0.1, 0.0, 0.9, "share of the pictures, chosen by name, that is kept for testing"),
+    blip3u::number("validation_share", 0.0, 0.0, 0.9, "share that is kept for choosing between recipes"),
+    blip3u::text("evaluated_on", "test", "which of the pictures that are kept the tasks ask about", evaluated_on),
+    blip3u::texts("classes", "", "names of the classes; none: those that lines, or else folders, name"),
+    blip3u::text("caption", "{class}", "the caption of a class, and so of its pictures that have none of their own"),
+    blip3u::text("question", "",
+                 "what is asked of each picture whose class is known, which is the answer; empty: nothing"),
+    blip3u::text("describe", "",
+                 "what is asked of each picture that has a caption, which is the answer; empty: nothing"),
 };
 constexpr blip3u::ComponentDescriptor components[] = {
     {.kind = blip3u::Kind::dataset,
      .name = "image_folder",
-     .summary = "Pictures in a folder, captioned by captions.jsonl or by a .txt file beside each.",
+     .summary = "Pictures in a folder: one folder a class, text files beside them, lists of captions, COCO, LLaVA.",
      .parameters = parameters,
+     .check = check,
      .create = blip3u::create<ImageFolder>},
 };
 
 }  // namespace
 
-BLIP3U_PLUGIN("image_folder", "0.1.0", "Apache-2.0", components)
+BLIP3U_PLUGIN("image_folder", "0.2.0", "Apache-2.0", components)

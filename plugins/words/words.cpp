@@ -1,5 +1,4 @@
-// The word-level tokenizer. A word is a run of letters, digits, apostrophes, hyphens, underscores and bytes beyond
-// ASCII; everything else, punctuation included, only separates words. ASCII letters are lower-cased.
+// The word-level tokenizer: one id for each word as split() finds them.
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -15,35 +14,14 @@
 #include "blip3u/error.h"
 #include "blip3u/plugin.h"
 #include "blip3u/tokenizer.h"
+#include "words/split.h"
 
 namespace {
 
 using blip3u::Error;
 
 constexpr const char* format_name = "blip3u-words";
-constexpr int format_version = 2;
-constexpr const char* unknown_text = "<unknown>";
-
-bool belongs_to_word(char character) {
-  const auto byte = static_cast<unsigned char>(character);
-  return byte >= 0x80 || (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '\'' || byte == '-' ||
-         byte == '_';
-}
-
-std::vector<std::string> split_words(std::string_view text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char raw : text) {
-    const char character = raw >= 'A' && raw <= 'Z' ? static_cast<char>(raw - 'A' + 'a') : raw;
-    if (belongs_to_word(character)) {
-      word += character;
-    } else if (!word.empty()) {
-      words.push_back(std::exchange(word, {}));
-    }
-  }
-  if (!word.empty()) words.push_back(word);
-  return words;
-}
+constexpr int format_version = 3, plain_version = 2;  // 2 knew no case and no scripts beyond ASCII
 
 // 0, 1 and 2 are padding and the frame of a text; words come after the one for all unknown ones and the one that
 // announces a picture.
@@ -57,7 +35,7 @@ class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
   void fit(const std::vector<std::string>& texts) override {
     std::map<std::string, std::int64_t> counts;
     for (const auto& text : texts) {
-      for (auto& word : split_words(text)) ++counts[std::move(word)];
+      for (auto& word : blip3u::words::split(text)) ++counts[std::move(word)];
     }
     std::vector<std::pair<std::string, std::int64_t>> ranked(counts.begin(), counts.end());
     // The map has sorted the words by name, and a stable sort keeps that order among equally frequent ones.
@@ -83,7 +61,8 @@ class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
     if (stored.value("format", nlohmann::json()) != format_name) {
       throw damaged(fmt::format("its format is not \"{}\"", format_name));
     }
-    if (stored.value("version", nlohmann::json()) != format_version) {
+    const auto version = stored.value("version", nlohmann::json());
+    if (version != format_version && version != plain_version) {
       throw damaged(fmt::format("its version is not {}", format_version));
     }
     const auto list = stored.find("words");
@@ -93,8 +72,16 @@ class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
     for (const auto& item : *list) {
       if (!item.is_string()) throw damaged(fmt::format("word {} is not a text", words.size()));
       const auto word = item.get<std::string>();
-      const auto split = split_words(word);
-      if (split.size() != 1 || split.front() != word) throw damaged(fmt::format("'{}' is not one word", word));
+      const auto split = blip3u::words::split(word);
+      if (split.size() != 1 || split.front() != word) {
+        if (version == plain_version) {
+          throw Error(
+              fmt::format("tokenizer words: '{}' of the stored vocabulary is no longer one word, since texts are "
+                          "normalised; train anew, or use the program that it was made with",
+                          word));
+        }
+        throw damaged(fmt::format("'{}' is not one word", word));
+      }
       if (!seen.emplace(word, words.size()).second) throw damaged(fmt::format("'{}' is there twice", word));
       words.push_back(word);
     }
@@ -105,7 +92,7 @@ class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
 
   std::vector<std::int64_t> encode(std::string_view text) const override {
     std::vector<std::int64_t> ids;
-    for (const auto& word : split_words(text)) {
+    for (const auto& word : blip3u::words::split(text)) {
       const auto found = ids_.find(word);
       ids.push_back(found == ids_.end() ? unknown : found->second);
     }
@@ -114,14 +101,18 @@ class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
 
   std::string decode(const std::vector<std::int64_t>& ids) const override {
     std::string text;
+    bool before_without_blank = false;
     for (const auto id : ids) {
       if (id < 0 || id >= vocabulary()) {
         throw Error(blip3u::Fault::plugin,
                     fmt::format("tokenizer words: id {} is outside the vocabulary of {}", id, vocabulary()));
       }
       if (id == pad || id == frame().begin || id == frame().end || id == announcement) continue;
-      if (!text.empty()) text += ' ';
-      text += id == unknown ? unknown_text : words_[static_cast<std::size_t>(id - first_free)];
+      const std::string& word = id == unknown ? unknown_ : words_[static_cast<std::size_t>(id - first_free)];
+      const bool without_blank = blip3u::words::stands_without_blanks(word);
+      if (!text.empty() && !(without_blank && before_without_blank)) text += ' ';
+      before_without_blank = without_blank;
+      text += word;
     }
     return text;
   }
@@ -135,6 +126,7 @@ class Words final : public blip3u::Tokenizer, public blip3u::LearnsVocabulary {
     for (std::size_t i = 0; i < words_.size(); ++i) ids_[words_[i]] = first_free + static_cast<std::int64_t>(i);
   }
 
+  const std::string unknown_ = "<unknown>";
   std::int64_t maximum_words_;
   std::vector<std::string> words_;
   std::unordered_map<std::string, std::int64_t> ids_;
@@ -146,11 +138,12 @@ constexpr blip3u::ParameterSpec parameters[] = {
 constexpr blip3u::ComponentDescriptor components[] = {
     {.kind = blip3u::Kind::tokenizer,
      .name = "words",
-     .summary = "One id for each lower-cased word of the training texts; punctuation only separates words.",
+     .summary =
+         "One id for each word of the training texts, normalised and in lower case; punctuation only separates words.",
      .parameters = parameters,
      .create = blip3u::create<Words>},
 };
 
 }  // namespace
 
-BLIP3U_PLUGIN("words", "0.1.0", "Apache-2.0", components)
+BLIP3U_PLUGIN("words", "0.2.0", "Apache-2.0", components)

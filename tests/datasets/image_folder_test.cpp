@@ -134,8 +134,9 @@ TEST_F(ImageFolder, SaysWhatIsWrongWithTheFolder) {
   EXPECT_THAT(failure({{"path", std::string("/nowhere/at/all")}}), HasSubstr("there is no folder /nowhere/at/all"));
   EXPECT_THAT(failure(), HasSubstr("holds no .png"));
   picture("a.png");
-  folder_.write("lost.txt", "a dog");
-  EXPECT_THAT(failure(), HasSubstr("lost.txt is a caption without a picture"));
+  picture("a.jpg");
+  folder_.write("a.txt", "a dog");
+  EXPECT_THAT(failure(), HasSubstr("a.txt stands beside two pictures of that name"));
 }
 
 TEST_F(ImageFolder, SaysWhichLineIsWrong) {
@@ -153,16 +154,16 @@ TEST_F(ImageFolder, SaysWhichLineIsWrong) {
   EXPECT_THAT(second_line("{\"file\": \"../b.png\", \"caption\": \"x\"}"), HasSubstr("not inside the folder"));
   EXPECT_THAT(second_line("{\"file\": \"a.gif\", \"caption\": \"x\"}"), HasSubstr("is not a .png"));
   EXPECT_THAT(second_line("{\"file\": \"a.png\", \"caption\": 3}"), HasSubstr("\"caption\" must be a text"));
-  EXPECT_THAT(second_line("{\"file\": \"a.png\"}"), HasSubstr("neither a caption nor questions"));
-  EXPECT_THAT(second_line("{\"file\": \"a.png\", \"caption\": \"x\", \"split\": \"dev\"}"), HasSubstr("'dev'"));
-  EXPECT_THAT(second_line(good), HasSubstr("in line 1 already"));
+  EXPECT_THAT(second_line("{\"file\": \"a.png\"}"), HasSubstr("neither a caption, questions nor a class"));
+  EXPECT_THAT(second_line("{\"file\": \"a.png\", \"caption\": \"x\", \"split\": \"later\"}"), HasSubstr("'later'"));
+  EXPECT_THAT(second_line("{\"file\": \"a.png\", \"class\": \"x\", \"questions\": 1}"), HasSubstr("is not a list"));
 }
 
 TEST_F(ImageFolder, NamesADamagedPicture) {
   folder_.write("a.png", "no picture");
   const auto dataset = open();
   const auto message = [&] { return message_of([&] { samples(*dataset); }); };
-  EXPECT_THAT(message(), AllOf(HasSubstr("a.png: neither PNG nor JPEG"), HasSubstr("; ")));
+  EXPECT_THAT(message(), AllOf(HasSubstr("a.png: neither PNG, JPEG nor WebP"), HasSubstr("; ")));
   picture("a.png");
   std::filesystem::resize_file(folder_.path() / "a.png", 40);
   EXPECT_THAT(message(), AllOf(HasSubstr("a.png: truncated or damaged PNG"), HasSubstr("; ")));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "blip3u/tokenizer.h"
@@ -45,6 +46,55 @@ TEST(Words, KeepWordsOfOtherScriptsWhole) {
   EXPECT_EQ(tokenizer->decode(tokenizer->encode("größe")), "größe");
 }
 
+/// What the words of a text come back as.
+std::string again(const std::string& text) {
+  const auto tokenizer = words();
+  dynamic_cast<blip3u::LearnsVocabulary&>(*tokenizer).fit({text});
+  return tokenizer->decode(tokenizer->encode(text));
+}
+
+TEST(Words, AreNormalised) {
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {"GR\u00D6SSE", "gr\u00F6sse"},                              // case beyond ASCII
+      {"cafe\u0301 caf\u00E9", "caf\u00E9 caf\u00E9"},             // composed and not
+      {"\uFF32\uFF45\uFF44 \uFB01re", "red fire"},                 // full width, ligature
+      {"don\u2019t don't", "don't don't"},                         // curled apostrophe
+      {"e\u2011mail e\u2010mail e-mail", "e-mail e-mail e-mail"},  // hyphens of print
+      {"so\u00ADft\uFEFF", "soft"},                                // not seen
+      {"a\u00A0b\u2014c\u201Cd\u201D", "a b c d"},                 // blanks, dashes, quotes
+      {"\u041A\u0440\u0430\u0441\u043D\u044B\u0439 \u041A\u0440\u0443\u0433",
+       "\u043A\u0440\u0430\u0441\u043D\u044B\u0439 \u043A\u0440\u0443\u0433"},
+      {"\u7EA2\u8272\u7684\u5706\u3002", "\u7EA2\u8272\u7684\u5706"},  // Chinese, its full stop a separator
+      {"\u7EA2\u8272 circle", "\u7EA2\u8272 circle"},
+      {"\u2764\uFE0F love \U0001F469\u200D\U0001F680!", "\u2764\uFE0F love \U0001F469\u200D\U0001F680"},
+  };
+  for (const auto& [text, expected] : table) EXPECT_EQ(again(text), expected) << text;
+}
+
+TEST(Words, AChineseSentenceIsNotOneWord) {
+  const auto tokenizer = words();
+  dynamic_cast<blip3u::LearnsVocabulary&>(*tokenizer).fit({"\u7EA2\u8272\u7684\u5706", "\u84DD\u8272\u7684\u5706"});
+  EXPECT_EQ(tokenizer->vocabulary(), 5 + 5);
+  EXPECT_EQ(tokenizer->encode("\u7EA2\u5706").size(), 2U);
+  EXPECT_THAT(tokenizer->encode("\u7EA2\u5706"), testing::Not(testing::Contains(unknown)));
+}
+
+TEST(Words, BytesThatAreNoTextAreUnknown) {
+  const auto tokenizer = words();
+  dynamic_cast<blip3u::LearnsVocabulary&>(*tokenizer).fit({"red"});
+  EXPECT_THAT(tokenizer->encode("red \xE9 red"), ElementsAre(5, unknown, 5));
+}
+
+TEST(Words, OldVocabulariesCanBeRead) {
+  const auto tokenizer = words();
+  tokenizer->restore("{\"format\":\"blip3u-words\",\"version\":2,\"words\":[\"red\",\"e-mail\"]}");
+  EXPECT_THAT(tokenizer->encode("Red e-mail"), ElementsAre(5, 6));
+  EXPECT_THAT(message_of([&] {
+                tokenizer->restore("{\"format\":\"blip3u-words\",\"version\":2,\"words\":[\"\u7EA2\u8272\"]}");
+              }),
+              HasSubstr("no longer one word"));
+}
+
 TEST(Words, MapTheUnknownAndSkipTheSpecial) {
   const auto tokenizer = words();
   dynamic_cast<blip3u::LearnsVocabulary&>(*tokenizer).fit({"red"});
@@ -75,7 +125,7 @@ TEST(Words, RefuseDamagedVocabularies) {
        {"", "[]", "{\"format\":\"other\"}", "{\"format\":\"blip3u-words\",\"version\":9,\"words\":[]}",
         "{\"format\":\"blip3u-words\",\"version\":2}",
         "{\"format\":\"blip3u-words\",\"version\":2,\"words\":[\"a\",\"a\"]}",
-        "{\"format\":\"blip3u-words\",\"version\":2,\"words\":[\"two words\"]}",
+        "{\"format\":\"blip3u-words\",\"version\":3,\"words\":[\"two words\"]}",
         "{\"format\":\"blip3u-words\",\"version\":2,\"words\":[1]}"}) {
     EXPECT_THAT(message_of([&] { tokenizer->restore(damaged); }), HasSubstr("damaged")) << damaged;
   }

@@ -69,7 +69,8 @@ TEST_F(Failure, BadDataStopsItBeforeAnythingIsLearned) {
   expect_failure({"data.path=loop"}, 1, "/loop: Too many levels of symbolic links; check that");
   folder_.write("latin/1.txt", "caf\xE9");
   fs::copy_file(file("pictures/1.png"), file("latin/1.png"));
-  expect_failure({"data.path=latin", "data.test_share=0"}, 1, "caption is not UTF-8");
+  expect_failure({"data.path=latin", "data.test_share=0"}, 1,
+                 "latin/1.txt:1: is not UTF-8 (byte 0xE9), but perhaps Latin-1");
   const fs::path path = file("pictures/19.png");  // the last that it is evaluated on
   const std::string sound = read_text(path);
   fs::resize_file(path, 40);

@@ -1,4 +1,5 @@
 #include "training/training_data.h"
+#include "training/look_through.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -80,8 +81,8 @@ TEST(TrainingData, FiltersByLabels) {
 
   choice.sources[0].filter = {};
   const TrainingData data(choice, {&dataset});
-  EXPECT_EQ(data.texts(), (std::vector<std::string>{"hello", "you", "hello", "you", "hello", "you", "hello", "you",
-                                                    "hello", "you", "hello", "you"}));
+  EXPECT_EQ(look_at_training_samples(data), (std::vector<std::string>{"hello", "you", "hello", "you", "hello", "you",
+                                                                      "hello", "you", "hello", "you", "hello", "you"}));
   Stage stage = fake_stage();
   EXPECT_THAT(message_of([&] { check_stage_data(stage, data); }), HasSubstr("stage `encoder` learns from pictures: "));
   stage.objective = ObjectiveKind::conversation;

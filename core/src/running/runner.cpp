@@ -26,6 +26,7 @@
 #include "recipe/suggest.h"
 #include "running/open_run.h"
 #include "running/run_directory.h"
+#include "training/look_through.h"
 #include "training/objectives.h"
 #include "training/stage.h"
 #include "training/stage_key.h"
@@ -42,7 +43,8 @@ std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(
 
 std::shared_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const TrainingData& data) {
   auto tokenizer = make_tokenizer(recipe);
-  if (auto* const learner = dynamic_cast<LearnsVocabulary*>(tokenizer.get())) learner->fit(data.texts());
+  if (auto* const learner = dynamic_cast<LearnsVocabulary*>(tokenizer.get()))
+    learner->fit(look_at_training_samples(data));
   return tokenizer;
 }
 
@@ -51,19 +53,6 @@ void check_classes(const TrainingData& data) {
   for (const std::string& name : data.classes()) {
     if (first_not_utf8(name) == std::string::npos) continue;
     throw Error(fmt::format("data: the class '{}' is not UTF-8; convert it", name));
-  }
-}
-
-/// Reads what the tasks will ask about, so that a bad picture shows before the training and not after it.
-void check_test_samples(const TrainingData& data) {
-  for (const Dataset* dataset : data.for_tasks().datasets) {
-    for_each_sample(*dataset, Split::test, [](const Sample& sample) {
-      stop_if_interrupted();
-      if (const std::string problem = problem_of(sample); !problem.empty()) {
-        throw Error(fmt::format("data: test sample '{}': {}; mend it or take it out", sample.id, problem));
-      }
-      return true;
-    });
   }
 }
 
@@ -261,8 +250,9 @@ class Run {
     const TrainingData data(recipe_);
     check_classes(data);
     for (const Stage& stage : recipe_.stages) check_stage_data(stage, data);
-    if (options_.evaluate && !recipe_.evaluation.empty()) check_test_samples(data);
+    if (options_.evaluate && !recipe_.evaluation.empty()) look_at_test_samples(data);
     auto tokenizer = fitted_tokenizer(recipe_, data);
+    say_picture_warnings();
     directory_.write_texts(*tokenizer, data.classes());
     StageKeys keys(recipe_, data.fingerprint(), tokenizer->serialize(), device.str());
     const std::string key = keys.run();

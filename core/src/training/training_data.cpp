@@ -4,10 +4,10 @@
 #include <string_view>
 #include <utility>
 
-#include "data/sound_samples.h"
 #include "io/hash.h"
 #include "io/say.h"
 #include "pipeline/create.h"
+#include "pipeline/host.h"
 
 namespace blip3u {
 
@@ -20,6 +20,8 @@ bool meets_one(const Sample& sample, std::string_view condition) {
   return same != other;
 }
 
+}  // namespace
+
 void add_texts(const Sample& sample, std::vector<std::string>& texts) {
   texts.insert(texts.end(), sample.captions.begin(), sample.captions.end());
   for (const Message& message : sample.messages) {
@@ -29,17 +31,17 @@ void add_texts(const Sample& sample, std::vector<std::string>& texts) {
   }
 }
 
-}  // namespace
-
 bool meets(const Sample& sample, const std::vector<std::string>& filter) {
   return std::ranges::all_of(filter, [&](const std::string& condition) { return meets_one(sample, condition); });
 }
 
 TrainingData::TrainingData(const Recipe& recipe) : choice_(recipe.data) {
-  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
   for (const SourceChoice& source : choice_.sources) {
     const ComponentChoice& choice = source.dataset;
-    own_.push_back(create_component<Dataset>(choice.entry, choice.name, choice.parameters, context));
+    hosts_.push_back(make_host(choice));
+    own_.push_back(
+        create_component<Dataset>(choice.entry, choice.name, choice.parameters,
+                                  {.wiring = recipe.wiring, .host = hosts_.back().get(), .seed = recipe.seed}));
     datasets_.push_back(own_.back().get());
   }
 }
@@ -55,20 +57,14 @@ std::string TrainingData::fingerprint() const {
 
 std::vector<std::string> TrainingData::classes() const {
   for (const Dataset* dataset : datasets_) {
-    if (const auto* known = dynamic_cast<const Classes*>(dataset)) return known->classes();
+    const auto* const known = dynamic_cast<const Classes*>(dataset);
+    if (known == nullptr) continue;
+    if (std::vector<std::string> classes = known->classes(); !classes.empty()) return classes;
   }
   return {};
 }
 
 TaskData TrainingData::for_tasks() const { return {datasets_, choice_.image_size}; }
-
-std::vector<std::string> TrainingData::texts() const {
-  std::vector<std::string> result;
-  for (const Dataset* dataset : datasets_) {
-    for_each_sound_sample(*dataset, Split::train, [&](const Sample& sample) { add_texts(sample, result); });
-  }
-  return result;
-}
 
 void TrainingData::require(const std::function<bool(const Sample&)>& accept) const {
   TrainingData tolerant(choice_, datasets_);

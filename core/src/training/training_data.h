@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "blip3u/dataset.h"
+#include "blip3u/host.h"
 #include "blip3u/task.h"
 #include "data/sample_stream.h"
 #include "recipe/recipe.h"
@@ -17,6 +18,9 @@ namespace blip3u {
 
 /// Whether the labels are what all conditions, `label=value` or `label!=value`, want.
 BLIP3U_API bool meets(const Sample& sample, const std::vector<std::string>& filter);
+
+/// Appends a sample's texts, captions and what is said.
+void add_texts(const Sample& sample, std::vector<std::string>& texts);
 
 /// All data sets of a recipe, open.
 class BLIP3U_API TrainingData {
@@ -30,10 +34,6 @@ class BLIP3U_API TrainingData {
   std::vector<std::string> classes() const;  ///< of the first data set that knows some
   TaskData for_tasks() const;
 
-  /// The texts of the training split, captions and what is said, as often as they occur. Corrupt samples are passed
-  /// over.
-  std::vector<std::string> texts() const;
-
   /// Throws Error with the reason unless there is a sample that stream() would give.
   void require(const std::function<bool(const Sample&)>& accept) const;
 
@@ -45,6 +45,7 @@ class BLIP3U_API TrainingData {
 
  private:
   DataChoice choice_;
+  std::vector<std::unique_ptr<Host>> hosts_;  // which data sets may keep
   std::vector<std::unique_ptr<Dataset>> own_;
   std::vector<const Dataset*> datasets_;
   std::shared_ptr<std::set<std::string>> named_ = std::make_shared<std::set<std::string>>();  // corrupt samples
