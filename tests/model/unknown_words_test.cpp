@@ -33,6 +33,16 @@ TEST(UnknownWords, MayBeAllThereAre) {
     EXPECT_TRUE(check_words(*tokenizer, text).all) << text;
 }
 
+TEST(UnknownWords, EachCharacterOfAScriptWithoutBlanksCounts) {
+  const auto tokenizer = make<Tokenizer>(Kind::tokenizer, "words");
+  dynamic_cast<LearnsVocabulary&>(*tokenizer).fit({"\u7EA2\u8272\u7684\u5706"});
+  EXPECT_THAT(check_words(*tokenizer, "\u7EA2\u5706\u3002").unknown, IsEmpty());
+  const WordCheck check = check_words(*tokenizer, "\u84DD\u5706");
+  EXPECT_THAT(check.unknown, ElementsAre("\u84DD\u5706"));
+  EXPECT_FALSE(check.all);
+  EXPECT_TRUE(check_words(*tokenizer, "\u84DD").all);
+}
+
 /// Spells every text, as byte-level vocabularies do.
 class Bytes final : public Tokenizer {
  public:

@@ -1,5 +1,6 @@
 #include "model/unknown_words.h"
 
+#include <algorithm>
 #include <set>
 
 namespace blip3u {
@@ -27,11 +28,12 @@ WordCheck check_words(const Tokenizer& tokenizer, std::string_view text) {
     const std::string_view word = text.substr(begin, end - begin);
     begin = end + 1;
     if (word.empty() || !seen.emplace(word).second) continue;
-    if (tokenizer.encode(word) == unknown) {
-      result.unknown.emplace_back(word);
-    } else {
-      result.all = false;
-    }
+    // A run of a script without blanks is several words, of which each counts.
+    const std::vector<std::int64_t> ids = tokenizer.encode(word);
+    const bool one_id = unknown.size() == 1;  // for all unknown words
+    const auto unknown_ids = one_id ? std::ranges::count(ids, unknown.front()) : ids == unknown ? std::ssize(ids) : 0;
+    if (unknown_ids > 0) result.unknown.emplace_back(word);
+    if (unknown_ids < std::ssize(ids)) result.all = false;
   }
   return result;
 }
