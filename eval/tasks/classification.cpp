@@ -19,7 +19,7 @@ constexpr const char* protocol = "top1@1";
 
 class Classification final : public Task {
  public:
-  Classification(const Parameters&, const BuildContext&) {}
+  Classification(const Parameters& parameters, const BuildContext&) : shown_(parameters.integer("shown")) {}
 
   Model::Ability needs() const override { return Model::Ability::classify; }
 
@@ -47,6 +47,8 @@ class Classification final : public Task {
           {.id = name, .images = {sample.images.front()}, .choices = choices, .expected = truth, .group = name});
       return true;
     });
+    const auto count = std::ssize(items), shown = std::min(shown_, static_cast<std::int64_t>(count));
+    for (std::int64_t i = 0; i < shown; ++i) items[static_cast<std::size_t>(i * count / shown)].shown = true;
     return items;
   }
 
@@ -61,6 +63,9 @@ class Classification final : public Task {
                          .expected = item.expected,
                          .score = guess == item.expected ? 1.0 : 0.0,
                          .group = item.group});
+      if (item.shown && guess != item.expected) {
+        records.back().images = {{item.images.front(), guess + ", not " + item.expected, false}};
+      }
     }
     return records;
   }
@@ -76,6 +81,9 @@ class Classification final : public Task {
     return {share_score("classification", protocol, right, count),
             as_reference(share_score("classification/most_frequent_class", protocol, most, count))};
   }
+
+ private:
+  std::int64_t shown_;
 };
 
 }  // namespace

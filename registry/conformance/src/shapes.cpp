@@ -67,10 +67,11 @@ std::vector<std::string> Shapes::classes() const {
 }
 
 std::string Shapes::answer(std::int64_t index, const std::string& question) const {
-  for (const Question& known : described_[static_cast<std::size_t>(index)].questions) {
+  const Described& described = described_[static_cast<std::size_t>(index)];
+  for (const Question& known : described.questions) {
     if (known.text == question) return known.answer;
   }
-  return {};
+  return described.caption;
 }
 
 std::int64_t Shapes::nearest(const Tensor& image) const {

@@ -30,7 +30,7 @@ class Shapes : public Dataset, public Indexed, public Classes {
   std::int64_t nearest(const Tensor& image) const;
   /// The picture with this caption.
   std::int64_t captioned(const std::string& text) const;
-  /// The answer about a picture; "" to a question that nobody asked.
+  /// The answer about a picture; its caption, to a question that nobody asked.
   std::string answer(std::int64_t index, const std::string& question) const;
 
  private:
