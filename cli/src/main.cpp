@@ -110,6 +110,7 @@ int main(int argc, char** argv) {
   blip3u::add_chat(app, program);
   blip3u::add_inspect(app, program);
   blip3u::add_evaluate(app, program);
+  blip3u::add_ablate(app, program);
   blip3u::add_validate(app, program);
   blip3u::add_compare(app, program);
   blip3u::add_schema(app, program);

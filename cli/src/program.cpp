@@ -10,7 +10,9 @@
 #include "io/installation.h"
 #include "io/say.h"
 #include "recipe/recipe.h"
+#include "running/open_run.h"
 #include "running/run_directory.h"
+#include "training/stage_key.h"
 
 namespace blip3u {
 
@@ -63,7 +65,14 @@ void add_recipe_options(CLI::App& verb, const std::string& name, RecipeOptions& 
 std::filesystem::path run_recipe(const Program& program, const RecipeOptions& recipe, RunOptions options) {
   options.arguments = program.arguments;
   Registry registry = open_registry(program);
-  return run_recipe(load_recipe(recipe.file, recipe.overrides, registry, program.plugin_folders), options);
+  const Recipe loaded = load_recipe(recipe.file, recipe.overrides, registry, program.plugin_folders);
+  if (options.trained && training_key(loaded) != training_key(recipe_of(*options.trained, registry))) {
+    throw Error(Fault::usage, fmt::format("{}: trains otherwise than {}, whose weights it is to take; begin it with "
+                                          "`base: {}` and change only what training does not read",
+                                          recipe.file.string(), options.trained->string(),
+                                          (*options.trained / "resolved.yaml").string()));
+  }
+  return run_recipe(loaded, options);
 }
 
 void add_run_option(CLI::App& verb, std::filesystem::path& run) {

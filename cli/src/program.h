@@ -53,6 +53,7 @@ void print_scores(const std::filesystem::path& run, const std::string& task);
 /// The same of scores at hand.
 void print_scores(std::span<const Score> scores);
 
+void add_ablate(CLI::App& app, Program& program);
 void add_run(CLI::App& app, Program& program);
 void add_train(CLI::App& app, Program& program);
 void add_infer(CLI::App& app, Program& program);

@@ -13,6 +13,7 @@
 
 #include "parameter_json.h"
 #include "program.h"
+#include "ablating/section.h"
 #include "recipe/check.h"
 
 namespace blip3u {
@@ -183,6 +184,22 @@ Json data(const Json& dataset) {
   return {{"if", {{"required", {"sources"}}}}, {"then", several}, {"else", dataset}};
 }
 
+/// What varies: axes of labels of overrides, whose keys and values are the recipe's own.
+Json ablation() {
+  const Json label = {{"type", "object"}, {"description", "overrides, path.to.key: value; {} changes nothing"}};
+  const Json axis = {{"type", "object"}, {"additionalProperties", label}, {"minProperties", 2}};
+  const Json name = {{"type", "string"}};
+  const Json names = {{"anyOf", {name, {{"type", "array"}, {"items", name}}}}};
+  Json result = map_schema(sweep_schema());
+  Json& keys = result["properties"];
+  keys["axes"] = {{"type", "object"}, {"additionalProperties", axis}, {"minProperties", 1}};
+  keys["baseline"] = {{"type", "object"}, {"additionalProperties", name}};
+  keys["points"] = {{"type", "array"}, {"items", keys["baseline"]}};
+  keys["leave_out"] = {{"type", "array"},
+                       {"items", {{"type", "object"}, {"additionalProperties", names}, {"required", {"reason"}}}}};
+  return result;
+}
+
 Json recipe(Registry& registry) {
   Definitions definitions(registry);
   Json result = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "BLIP3-U recipe"}};
@@ -197,6 +214,7 @@ Json recipe(Registry& registry) {
   keys["training"] = list_schema(stage(), "stages, run in this order");
   const Json task = definitions.component(Kind::task);
   keys["evaluation"] = list_schema({{"allOf", {task, Definitions::whole(Kind::task)}}}, "tasks, run after training");
+  keys["ablate"] = described(ablation(), "what `blip3u ablate` varies");
 
   std::vector<std::string> required = required_keys(recipe_schema());
   required.insert(required.end(), {"data", "tokenizer", "pipeline"});

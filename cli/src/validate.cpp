@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ablating/sweep.h"
 #include "blip3u/error.h"
 #include "io/say.h"
 #include "program.h"
@@ -20,6 +21,7 @@ void add_validate(CLI::App& app, Program& program) {
       for (const auto& file : *recipes) {
         Registry registry = open_registry(program);  // of its own: a recipe may add plugin folders
         try {
+          if (has_sweep(file)) (void)load_sweep(file, {}, registry);
           load_recipe(file, {}, registry);
           fmt::print("{}: ok\n", file.string());
         } catch (const Error& error) {

@@ -90,7 +90,7 @@ class EndToEnd : public ::testing::Test {
                           name.starts_with("items/") || (name.starts_with("losses/") && name.ends_with(".h5"));
       if (result) hashes[name] = sha256_file(entry.path());
     }
-    EXPECT_EQ(hashes.size(), 4U + 4U + 3U) << "checkpoints and losses of four stages, and what there is once";
+    EXPECT_EQ(hashes.size(), 4U + 4U + 4U) << "checkpoints and losses of four stages, items, influences, scores, texts";
     return hashes;
   }
 

@@ -88,7 +88,7 @@ class NamedTask {
     return records;
   }
 
-  std::vector<Score> summarise(const TaskData& data, const std::vector<ItemRecord>& records, std::uint64_t seed) const {
+  std::vector<Score> summarise(const TaskData& data, std::span<const ItemRecord> records, std::uint64_t seed) const {
     std::vector<Score> scores = call("summarise", [&] { return task_.summarise(data, records, seed); });
     for (const Score& score : scores) {
       if (std::isfinite(score.value) && std::isfinite(score.low) && std::isfinite(score.high)) continue;
@@ -110,6 +110,10 @@ TaskResult scored(const NamedTask& task, const std::vector<Item>& items, const P
     for (ItemRecord& record : task.score(item, predictions.outputs(item))) result.records.push_back(std::move(record));
   }
   result.scores = task.summarise(data, result.records, seed);
+  result.influences = influences_of(result.scores, result.records, [&](std::span<const ItemRecord> records) {
+    stop_if_interrupted();
+    return task.summarise(data, records, seed);
+  });
   return result;
 }
 

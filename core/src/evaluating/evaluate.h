@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "blip3u/task.h"
+#include "evaluating/influence.h"
 #include "model/best_of.h"
 
 namespace blip3u {
@@ -14,6 +15,7 @@ namespace blip3u {
 struct TaskResult {
   std::vector<Score> scores;
   std::vector<ItemRecord> records;  ///< of all replies, in the order of the items
+  Influences influences;            ///< of the items on the scores
 };
 
 /// Asks the model for what is not in `folder` yet, batch by batch, stores each batch there and scores what is stored.

@@ -122,6 +122,17 @@ void throw_write_error(const std::filesystem::path& path, int error_number) {
       fmt::format("{}: cannot be written: {}; {}", path.string(), std::strerror(error_number), mend_for(error_number)));
 }
 
+void link_file(const std::filesystem::path& file, const std::filesystem::path& name) {
+  if (!std::filesystem::exists(file) || std::filesystem::exists(name)) return;
+  create_folder(name.parent_path());
+  std::error_code error;
+  std::filesystem::create_hard_link(std::filesystem::canonical(file), name, error);
+  if (!error) return;
+  PendingPath pending(name);  // another file system
+  std::filesystem::copy_file(file, pending.path());
+  pending.commit();
+}
+
 void create_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);

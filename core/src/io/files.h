@@ -53,6 +53,10 @@ class BLIP3U_API OutputFile {
 BLIP3U_API void write_atomically(const std::filesystem::path& path, std::string_view content);
 BLIP3U_API void write_atomically(const std::filesystem::path& path, const std::vector<std::string_view>& parts);
 
+/// Gives a file another name, on the same file system without a copy. A name that is there stays; a file that is not
+/// there gets none.
+BLIP3U_API void link_file(const std::filesystem::path& file, const std::filesystem::path& name);
+
 /// Creates a folder and those above it, where they do not exist.
 BLIP3U_API void create_folder(const std::filesystem::path& folder);
 

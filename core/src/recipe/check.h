@@ -140,6 +140,9 @@ class ComponentChecker {
   bool all_valid_ = true;
 };
 
+/// A recipe from its tree, all but `as_written`, `resolved` and `hash`. Of `ablate` nothing is read.
+Recipe check_recipe(const Node& root, Catalog& catalog, Diagnostics& diagnostics);
+
 /// A value as the resolved recipe writes it.
 BLIP3U_API std::string yaml_text(const ParameterValue& value);
 

@@ -13,19 +13,21 @@ namespace blip3u {
 
 class Diagnostics {
  public:
+  struct Problem {
+    Position position;
+    std::string message;
+    Fault fault;
+  };
+
   void add(const Position& position, std::string message, Fault fault = Fault::usage);
   bool empty() const { return problems_.empty(); }
+  const std::vector<Problem>& problems() const { return problems_; }
 
   /// Throws one Error with all problems, in the order of the files: `file:line:column: message`, then the source line
   /// and a caret. Its fault is `plugin` if any problem's is.
   [[noreturn]] void raise() const;
 
  private:
-  struct Problem {
-    Position position;
-    std::string message;
-    Fault fault;
-  };
   std::vector<Problem> problems_;
 };
 

@@ -54,7 +54,8 @@ class RecipeChecker {
   }
 
   void check_scalars(Recipe& recipe) {
-    constexpr const char* sections[] = {"base", "data", "tokenizer", "pipeline", "templates", "training", "evaluation"};
+    constexpr const char* sections[] = {"base",      "data",     "tokenizer",  "pipeline",
+                                        "templates", "training", "evaluation", "ablate"};
     const Parameters keys =
         check_map(root_, root_.position, "the recipe", recipe_schema(), sections, diagnostics_).parameters;
     recipe.name = keys.text("name");
@@ -125,6 +126,10 @@ class RecipeChecker {
 
 }  // namespace
 
+Recipe check_recipe(const Node& root, Catalog& catalog, Diagnostics& diagnostics) {
+  return RecipeChecker(root, catalog, diagnostics).check();
+}
+
 std::string short_name(const std::string& component) { return component.substr(component.rfind('/') + 1); }
 
 Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides, Catalog& catalog,
@@ -133,7 +138,7 @@ Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::str
   std::string text;
   Node root = load_tree(file, text, diagnostics);
   apply_overrides(root, overrides, diagnostics);
-  Recipe recipe = RecipeChecker(root, catalog, diagnostics).check();
+  Recipe recipe = check_recipe(root, catalog, diagnostics);
   if (!diagnostics.empty()) diagnostics.raise();
   recipe.as_written = std::move(text);
   for (const auto& folder : more_plugin_folders) {

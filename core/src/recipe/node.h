@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,8 +70,25 @@ Node load_tree(const std::filesystem::path& file, std::string& text, Diagnostics
 /// Writes components that are given by name alone (`encoder: clip`) as maps.
 void expand_short_forms(Node& root);
 
-/// Applies `path.to.key=value` overrides. Shorter paths come first, whatever the order given, and a component's
-/// `plugin` before its parameters; of two for one path the last wins.
+/// One value of a tree that is to be another.
+struct Change {
+  Position position;
+  std::vector<std::string> path;
+  Node value;
+};
+
+/// "path.to.key" -> path, to, key
+std::vector<std::string> split_path(std::string_view text);
+
+/// A change of what stands under a path, without a value as yet. Reports, and returns none, what no override can
+/// change.
+std::optional<Change> read_change(const Position& position, std::string_view path, Diagnostics& diagnostics);
+
+/// Shorter paths come first, whatever the order given, and a component's `plugin` before its parameters; of two for one
+/// path the last wins.
+void apply_changes(Node& root, std::vector<Change> changes, Diagnostics& diagnostics);
+
+/// The same for overrides as the command line has them, `path.to.key=value`.
 void apply_overrides(Node& root, const std::vector<std::string>& overrides, Diagnostics& diagnostics);
 
 }  // namespace blip3u

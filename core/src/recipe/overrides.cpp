@@ -13,22 +13,6 @@ namespace blip3u {
 
 namespace {
 
-struct Override {
-  Position position;
-  std::vector<std::string> path;
-  Node value;
-};
-
-std::vector<std::string> split_path(std::string_view text) {
-  std::vector<std::string> parts;
-  for (;;) {
-    const auto dot = text.find('.');
-    parts.emplace_back(text.substr(0, dot));
-    if (dot == std::string_view::npos) return parts;
-    text.remove_prefix(dot + 1);
-  }
-}
-
 std::string joined(const std::vector<std::string>& path, std::size_t depth) {
   return fmt::format("{}", fmt::join(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(depth), "."));
 }
@@ -41,7 +25,7 @@ std::string_view item_name(const Node& item) {
 
 /// The list item that a path segment names: by the name of the stage or task (with or without its library), else by
 /// index from 0.
-Node* find_item(Node& list, const Override& change, std::size_t depth, Diagnostics& diagnostics) {
+Node* find_item(Node& list, const Change& change, std::size_t depth, Diagnostics& diagnostics) {
   const std::string& segment = change.path[depth];
   std::vector<Node*> matches;
   std::vector<std::string> names;
@@ -79,7 +63,7 @@ Node empty_map(const Position& position) {
 }
 
 /// Whether unknown keys are wrong is for the checker to say: it finds them under this override's position.
-void apply(Node& root, Override change, Diagnostics& diagnostics) {
+void apply(Node& root, Change change, Diagnostics& diagnostics) {
   Node* node = &root;
   Entry* owner = nullptr;  // of `node`, unless a list is
   for (std::size_t depth = 0; depth < change.path.size(); ++depth) {
@@ -116,35 +100,59 @@ void apply(Node& root, Override change, Diagnostics& diagnostics) {
 }
 
 /// Parameters come after the component that they are for.
-std::size_t order_of(const Override& change) { return change.path.size() - (change.path.back() == "plugin" ? 1 : 0); }
+std::size_t order_of(const Change& change) { return change.path.size() - (change.path.back() == "plugin" ? 1 : 0); }
 
 }  // namespace
 
-void apply_overrides(Node& root, const std::vector<std::string>& overrides, Diagnostics& diagnostics) {
-  std::vector<Override> changes;
-  for (const std::string& text : overrides) {
-    const auto source = std::make_shared<Source>(Source{fmt::format("override '{}'", text), {}});
-    const Position position{source, 0, 0};
-    const auto equals = text.find('=');
-    std::vector<std::string> path = split_path(std::string_view(text).substr(0, equals));
-    const bool hole = std::any_of(path.begin(), path.end(), [](const std::string& part) { return part.empty(); });
-    if (first_not_utf8(text) != std::string::npos) {
-      diagnostics.add(position, "is not UTF-8 text; write it in UTF-8");
-    } else if (equals == std::string::npos || hole) {
-      diagnostics.add(position, "an override is written path.to.key=value, e.g. training.encoder.steps=100");
-    } else if (path.front() == "base") {
-      diagnostics.add(position, "`base` cannot be overridden; name the other recipe file instead");
-    } else {
-      changes.push_back({position, std::move(path), parse_yaml(text.substr(equals + 1), source, diagnostics)});
-      if (changes.back().value.is(Node::Type::null)) changes.back().value.position = position;
-    }
+std::vector<std::string> split_path(std::string_view text) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const auto dot = text.find('.');
+    parts.emplace_back(text.substr(0, dot));
+    if (dot == std::string_view::npos) return parts;
+    text.remove_prefix(dot + 1);
   }
+}
+
+std::optional<Change> read_change(const Position& position, std::string_view path, Diagnostics& diagnostics) {
+  std::vector<std::string> parts = split_path(path);
+  if (std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); })) {
+    diagnostics.add(position, "an override is written path.to.key=value, e.g. training.encoder.steps=100");
+  } else if (parts.front() == "base") {
+    diagnostics.add(position, "`base` cannot be overridden; name the other recipe file instead");
+  } else {
+    return Change{position, std::move(parts), {}};
+  }
+  return std::nullopt;
+}
+
+void apply_changes(Node& root, std::vector<Change> changes, Diagnostics& diagnostics) {
   std::stable_sort(changes.begin(), changes.end(),
-                   [](const Override& a, const Override& b) { return order_of(a) < order_of(b); });
-  for (Override& change : changes) {
+                   [](const Change& a, const Change& b) { return order_of(a) < order_of(b); });
+  for (Change& change : changes) {
     apply(root, std::move(change), diagnostics);
     expand_short_forms(root);
   }
+}
+
+void apply_overrides(Node& root, const std::vector<std::string>& overrides, Diagnostics& diagnostics) {
+  std::vector<Change> changes;
+  for (const std::string& text : overrides) {
+    const auto source = std::make_shared<Source>(Source{fmt::format("override '{}'", text), {}});
+    const Position position{source, 0, 0};
+    if (first_not_utf8(text) != std::string::npos) {
+      diagnostics.add(position, "is not UTF-8 text; write it in UTF-8");
+      continue;
+    }
+    const auto equals = text.find('=');
+    auto change =
+        read_change(position, equals == std::string::npos ? "" : std::string_view(text).substr(0, equals), diagnostics);
+    if (!change) continue;
+    change->value = parse_yaml(text.substr(equals + 1), source, diagnostics);
+    if (change->value.is(Node::Type::null)) change->value.position = position;
+    changes.push_back(std::move(*change));
+  }
+  apply_changes(root, std::move(changes), diagnostics);
 }
 
 }  // namespace blip3u

@@ -65,13 +65,14 @@ Recipe recipe_of(const std::filesystem::path& run_directory, Catalog& catalog,
   return load_recipe(directory.recipe_file(), overrides, catalog);
 }
 
-OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, Model::Ability ability) {
+OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, std::optional<Model::Ability> ability) {
   const RunDirectory directory(run_directory);
   warn_of_other_plugins(recipe, directory);
   auto tokenizer = make_tokenizer(recipe);
   std::vector<std::string> classes = directory.read_texts(*tokenizer);
-  auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device),
-                                             Pipeline::parts_for(recipe.pipeline, ability));
+  std::optional<Pipeline::Parts> parts;
+  if (ability) parts = Pipeline::parts_for(recipe.pipeline, *ability);
+  auto pipeline = std::make_unique<Pipeline>(recipe, std::move(tokenizer), open_device(recipe.device), parts);
   for (std::size_t place = 0; place < recipe.stages.size(); ++place) {
     const Stage& stage = recipe.stages[place];
     if (!trains_anything(stage, *pipeline)) continue;

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ struct OpenedRun {
 };
 
 /// Builds the parts of a run's pipeline that serve `ability`, with their trained weights; the model can do nothing
-/// else. Needs nothing but the directory and the plugins.
-BLIP3U_API OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe, Model::Ability ability);
+/// else. Without one builds all. Needs nothing but the directory and the plugins.
+BLIP3U_API OpenedRun open_run(const std::filesystem::path& run_directory, Recipe recipe,
+                              std::optional<Model::Ability> ability);
 
 /// The same with the recipe that the directory holds.
 BLIP3U_API OpenedRun open_run(const std::filesystem::path& run_directory, Catalog& catalog,

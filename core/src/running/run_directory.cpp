@@ -114,6 +114,19 @@ fs::path RunDirectory::items_file(const std::string& task) const {
   return path_ / "items" / (file_stem(task) + ".jsonl");
 }
 
+fs::path RunDirectory::influences_file(const std::string& task) const {
+  return path_ / "items" / (file_stem(task) + ".influences.json");
+}
+
+Influences RunDirectory::influences(const std::string& task) const {
+  const fs::path file = influences_file(task);
+  try {
+    return read_json(file).value("influences", Influences());
+  } catch (const json::exception& error) {
+    throw Error(fmt::format("{}: damaged: {}; {}", file.string(), error.what(), run_again));
+  }
+}
+
 fs::path RunDirectory::replies_folder(const std::string& task) const { return path_ / "replies" / file_stem(task); }
 
 fs::path RunDirectory::sheet_file(const std::string& task) const {
@@ -193,6 +206,7 @@ void RunDirectory::write_result(const std::string& task, const TaskResult& resul
   }
   if (!result.records.empty()) write_atomically(items_file(task), lines);
   if (!images.empty()) write_pictures(task, images);
+  if (!result.influences.empty()) write_json(influences_file(task), {{"influences", result.influences}});
   json scores = json::array();
   for (const Score& score : result.scores) {
     scores.push_back({{"name", score.name},
@@ -214,7 +228,8 @@ void RunDirectory::write_inapplicable(const std::string& task, const std::string
 
 void RunDirectory::forget_result(const std::string& task) const {
   fs::remove_all(replies_folder(task));
-  for (const fs::path& file : {items_file(task), sheet_file(task), labels_file(task), result_file(task)}) {
+  for (const fs::path& file :
+       {items_file(task), influences_file(task), sheet_file(task), labels_file(task), result_file(task)}) {
     fs::remove(file);
   }
 }

@@ -41,6 +41,7 @@ class BLIP3U_API RunDirectory {
   /// A task's outcome: evaluation/LIBRARY.NAME.json, its items and its pictures.
   bool has_result(const std::string& task) const;
   std::filesystem::path items_file(const std::string& task) const;
+  Influences influences(const std::string& task) const;  ///< of the result; none if it is older than they are
   std::filesystem::path replies_folder(const std::string& task) const;  ///< of the model's replies to its items
   void write_result(const std::string& task, const TaskResult& result) const;
   std::vector<LabelledImage> pictures(const std::string& task) const;  ///< of the result; none if it has none
@@ -58,6 +59,7 @@ class BLIP3U_API RunDirectory {
   std::filesystem::path result_file(const std::string& task) const;
   std::filesystem::path sheet_file(const std::string& task) const;
   std::filesystem::path labels_file(const std::string& task) const;
+  std::filesystem::path influences_file(const std::string& task) const;
   void write_pictures(const std::string& task, const std::vector<LabelledImage>& images) const;
   std::filesystem::path metrics_file() const { return path_ / "metrics.json"; }
   std::vector<std::filesystem::path> result_files() const;  ///< those that are there

@@ -14,6 +14,7 @@
 #include "blip3u/error.h"
 #include "blip3u/utf8.h"
 #include "evaluating/evaluate.h"
+#include "io/content.h"
 #include "io/files.h"
 #include "io/hash.h"
 #include "io/interrupt.h"
@@ -41,13 +42,6 @@ namespace {
 
 std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-std::shared_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const TrainingData& data) {
-  auto tokenizer = make_tokenizer(recipe);
-  if (auto* const learner = dynamic_cast<LearnsVocabulary*>(tokenizer.get()))
-    learner->fit(look_at_training_samples(data));
-  return tokenizer;
-}
-
 /// Throws Error for a name of a class that nothing could write.
 void check_classes(const TrainingData& data) {
   for (const std::string& name : data.classes()) {
@@ -65,11 +59,6 @@ json losses_at_end(const StageRecord& record) {
     result[name] = count ? sum / static_cast<double>(count) : 0.0;
   }
   return result;
-}
-
-std::unique_ptr<Task> make_task(const ComponentChoice& choice, const Recipe& recipe) {
-  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
-  return create_component<Task>(choice.entry, choice.name, choice.parameters, context);
 }
 
 /// A task, made once, and why it cannot be evaluated; empty if it can.
@@ -152,16 +141,29 @@ ComponentChoice find_task(const Recipe& recipe, const std::string& name, Catalog
   throw Error(Fault::usage, fmt::format("no task `{}`{}", name, suggest(name, catalog.names(Kind::task), "tasks")));
 }
 
+/// What names a run: its recipe, and the weights that it took from another.
+std::string identity_of(const Recipe& recipe, const std::optional<fs::path>& trained) {
+  if (!trained) return recipe.hash;
+  return sha256_text(fmt::format("{} {}", recipe.hash, content_hash(*trained / "checkpoints")));
+}
+
 class Run {
  public:
   Run(const Recipe& recipe, const RunOptions& options)
       : recipe_(recipe),
         options_(options),
-        directory_(options.directory ? *options.directory
-                                     : recipe.output / fmt::format("{}-{}", recipe.name, recipe.hash.substr(0, 8))),
+        identity_(identity_of(recipe, options.trained)),
+        directory_(options.directory ? *options.directory : run_directory_of(recipe, options.trained)),
         shared_(options.directory ? *options.directory : recipe.output) {}
 
   fs::path run() {
+    if (!options_.until.empty() &&
+        std::ranges::find(recipe_.stages, options_.until, &Stage::name) == recipe_.stages.end()) {
+      std::vector<std::string> names;
+      for (const Stage& stage : recipe_.stages) names.push_back(stage.name);
+      throw Error(Fault::usage,
+                  fmt::format("no stage `{}`{}", options_.until, suggest(options_.until, names, "stages")));
+    }
     if (is_complete(manifest_of_this_recipe())) return already_complete();
     const at::Device device = open_device(recipe_.device);
     create_folder(directory_.path());
@@ -170,13 +172,20 @@ class Run {
     if (is_complete(before)) return already_complete();
     begin(before, device);
     try {
-      train_and_evaluate(device);
+      if (options_.trained)
+        evaluate_trained(device);
+      else
+        train_and_evaluate(device);
     } catch (const Interrupted&) {
       finish("interrupted");
       throw;
     } catch (...) {
       finish("failed");
       throw;
+    }
+    if (!options_.until.empty()) {
+      finish("interrupted");  // it goes on another time
+      return directory_.path();
     }
     finish("complete");
     write_report();
@@ -186,7 +195,7 @@ class Run {
  private:
   json manifest_of_this_recipe() const {
     json manifest = directory_.manifest();
-    if (!manifest.contains("hash") || manifest["hash"] == recipe_.hash) return manifest;
+    if (!manifest.contains("hash") || manifest["hash"] == identity_) return manifest;
     throw Error(Fault::usage, fmt::format("{}: holds the run of another recipe or of other plugins; name another "
                                           "folder, or delete this one",
                                           directory_.path().string()));
@@ -211,7 +220,7 @@ class Run {
     directory_.write_recipe(recipe_);
     manifest_ = {{"format", 1},
                  {"name", recipe_.name},
-                 {"hash", recipe_.hash},
+                 {"hash", identity_},
                  {"status", "running"},
                  {"evaluated", false},
                  {"arguments", options_.arguments},
@@ -225,6 +234,7 @@ class Run {
                  {"seconds", before.value("seconds", json::object())},
                  {"key", before.value("key", "")},
                  {"plugins", json::array()}};
+    if (options_.trained) manifest_["weights_from"] = options_.trained->string();
     const auto add = [&](const ComponentChoice& choice) {
       manifest_["plugins"].push_back({{"name", choice.name},
                                       {"kind", kind_name(choice.kind)},
@@ -255,19 +265,45 @@ class Run {
     say_picture_warnings();
     directory_.write_texts(*tokenizer, data.classes());
     StageKeys keys(recipe_, data.fingerprint(), tokenizer->serialize(), device.str());
-    const std::string key = keys.run();
-    if (manifest_["key"] != key) directory_.forget_results();  // of other data, another device or program
-    manifest_["key"] = key;
-    directory_.write_manifest(manifest_);
+    know_key(keys.run());
     Pipeline pipeline(recipe_, std::move(tokenizer), device);
     const std::vector<PlannedTask> tasks = plan_tasks(pipeline, data);
     for (const Stage& stage : recipe_.stages) {
       stop_if_interrupted();
       train(stage, keys, pipeline, data);
+      if (stage.name == options_.until) return;
     }
+    evaluate_all(tasks, pipeline, data);
+  }
+
+  /// With the weights of another run, whose recipe trains the same.
+  void evaluate_trained(at::Device device) {
+    const TrainingData data(recipe_);
+    look_at_test_samples(data);
+    const RunDirectory trained(*options_.trained);
+    const OpenedRun opened = open_run(trained.path(), recipe_, std::nullopt);
+    directory_.write_texts(*opened.tokenizer, opened.classes);
+    for (const Stage& stage : recipe_.stages)
+      link_file(trained.checkpoint(stage.name), directory_.checkpoint(stage.name));
+    StageKeys keys(recipe_, data.fingerprint(), opened.tokenizer->serialize(), device.str());
+    know_key(sha256_text(keys.run() + identity_).substr(0, 16));
+    stages_ = trained.metrics().value("stages", json::array());
+    evaluate_all(plan_tasks(*opened.model, data), *opened.model, data);
+  }
+
+  /// Scores of other data, another device or another program are no longer good.
+  void know_key(const std::string& key) {
+    if (manifest_["key"] != key) directory_.forget_results();
+    manifest_["key"] = key;
+    directory_.write_manifest(manifest_);
+  }
+
+  void evaluate_all(const std::vector<PlannedTask>& tasks, Model& model, const TrainingData& data) {
     for (const PlannedTask& task : tasks) {
       stop_if_interrupted();
-      evaluate(task, pipeline, data);
+      if (directory_.has_result(task.name)) continue;
+      evaluate_task(task, recipe_, &model, data, directory_, manifest_["seconds"]);
+      directory_.write_manifest(manifest_);
     }
     stop_if_interrupted();
     directory_.write_metrics(recipe_, stages_);
@@ -291,7 +327,7 @@ class Run {
       return;
     }
     keep_features(stage, keys, pipeline);
-    const fs::path folder = shared_ / "stages" / fmt::format("{}-{}", stage.name, keys.next(stage));
+    const fs::path folder = stage_folder(shared_, stage, keys.next(stage));
     create_folder(folder);
     const FileLock lock(folder / ".lock");
     const bool known = fs::exists(stage_weights(folder));
@@ -317,14 +353,9 @@ class Run {
     }
   }
 
-  void evaluate(const PlannedTask& task, Pipeline& pipeline, const TrainingData& data) {
-    if (directory_.has_result(task.name)) return;
-    evaluate_task(task, recipe_, &pipeline, data, directory_, manifest_["seconds"]);
-    directory_.write_manifest(manifest_);
-  }
-
   const Recipe& recipe_;
   const RunOptions& options_;
+  const std::string identity_;
   const RunDirectory directory_;
   const fs::path shared_;  // stages and features, for all runs beside this one
   FeatureTable features_;  // of the encoders that stand still
@@ -334,6 +365,27 @@ class Run {
 };
 
 }  // namespace
+
+std::shared_ptr<Tokenizer> fitted_tokenizer(const Recipe& recipe, const TrainingData& data) {
+  auto tokenizer = make_tokenizer(recipe);
+  if (auto* const learner = dynamic_cast<LearnsVocabulary*>(tokenizer.get())) {
+    learner->fit(look_at_training_samples(data));
+  }
+  return tokenizer;
+}
+
+std::unique_ptr<Task> make_task(const ComponentChoice& choice, const Recipe& recipe) {
+  const BuildContext context{.wiring = recipe.wiring, .seed = recipe.seed};
+  return create_component<Task>(choice.entry, choice.name, choice.parameters, context);
+}
+
+fs::path stage_folder(const fs::path& output, const Stage& stage, const std::string& key) {
+  return output / "stages" / fmt::format("{}-{}", stage.name, key);
+}
+
+fs::path run_directory_of(const Recipe& recipe, const std::optional<fs::path>& trained) {
+  return recipe.output / fmt::format("{}-{}", recipe.name, identity_of(recipe, trained).substr(0, 8));
+}
 
 fs::path run_recipe(const Recipe& recipe, const RunOptions& options) { return Run(recipe, options).run(); }
 

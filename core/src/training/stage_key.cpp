@@ -128,4 +128,9 @@ std::string StageKeys::features(const std::string& role) const {
       .substr(0, key_length);
 }
 
+std::string training_key(Recipe recipe) {
+  recipe.seed = 0;
+  return StageKeys(recipe, "", "", "").run();
+}
+
 }  // namespace blip3u

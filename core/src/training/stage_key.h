@@ -32,4 +32,8 @@ class BLIP3U_API StageKeys {
   std::map<std::string, std::string> trained_by_;  // role -> key of the last stage that trained it
 };
 
+/// What a recipe trains, apart from the seed, the device and what the data hold: the same for recipes that can take
+/// each other's weights.
+BLIP3U_API std::string training_key(Recipe recipe);
+
 }  // namespace blip3u
