@@ -4,6 +4,7 @@
 
 #include "ablating/run_sweep.h"
 #include "blip3u/error.h"
+#include "eval/ablation.h"
 #include "io/say.h"
 #include "program.h"
 
@@ -33,7 +34,7 @@ int ablate(const Options& options, const Program& program) {
                                  .only = options.only,
                                  .limit = options.limit > 0 ? std::optional(options.limit) : std::nullopt,
                                  .jobs = options.jobs});
-  fmt::print("{}\n", plan.directory.string());
+  fmt::print("{}{}\n", eval::judge_sweep(plan.directory), plan.directory.string());
   const auto failed = std::ranges::count(states, "failed", &RunState::status);
   if (failed == 0) return 0;
   say(fmt::format("blip3u: {} of {} runs failed; {} says why. The same command tries them again", failed, states.size(),

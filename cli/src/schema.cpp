@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "ablating/section.h"
 #include "parameter_json.h"
 #include "program.h"
-#include "ablating/section.h"
 #include "recipe/check.h"
 
 namespace blip3u {

@@ -78,7 +78,7 @@ struct Spread {
   std::vector<double> variance;
   double degrees = 0;        ///< of each
   double total_degrees = 0;  ///< of all together; 0: one seed
-  bool pooled = true;
+  bool pooled = true;        ///< all have one variance
 };
 
 /// Values less what points and seeds explain.
@@ -223,15 +223,15 @@ Estimated estimate(const ScoreTable& score, const Contrast& contrast, const Spre
     }
   }
   result.interval = {result.value, result.value};
-  double trainings = 0, inverse_degrees = 0;
-  if (seeds.size() > 1) {
+  double trainings = 0, from_trainings = 0, from_items = 0;  // the latter: squares over degrees of freedom
+  if (seeds.size() > 1 && spread.total_degrees > 0) {
     for (const auto& [point, weight] : contrast.weights) {
       const double part = weight * weight * spread.variance[point] / static_cast<double>(seeds.size());
       trainings += part;
-      inverse_degrees += part * part / spread.degrees;
+      from_trainings += part * part / spread.degrees;
     }
-    if (spread.pooled) inverse_degrees = trainings * trainings / spread.total_degrees;
-    inverse_degrees = std::max(inverse_degrees, trainings * trainings / spread.total_degrees);
+    if (spread.pooled) from_trainings = trainings * trainings / spread.total_degrees;
+    from_trainings = std::max(from_trainings, trainings * trainings / spread.total_degrees);
   }
   const ItemPart items = item_part(score, contrast, seeds);
   const double variance = trainings + items.variance;
@@ -241,12 +241,16 @@ Estimated estimate(const ScoreTable& score, const Contrast& contrast, const Spre
     return result;
   }
   if (items.items > 1) {
-    inverse_degrees += items.variance * items.variance / static_cast<double>(items.items - 1);
+    from_items = items.variance * items.variance / static_cast<double>(items.items - 1);
   } else if (seeds.size() == 1) {
     result.remark = "one seed and one item";
     return result;
   }
-  result.degrees = variance * variance / inverse_degrees;
+  // Few seeds tell badly how much of the variance is theirs: it is taken a standard error higher here, or chance
+  // findings of little variance would pass for many degrees of freedom.
+  const double doubt = trainings > 0 ? 1 + std::sqrt(2 / spread.total_degrees) : 1;
+  const double weighed = trainings * doubt + items.variance;
+  result.degrees = weighed * weighed / (from_trainings * doubt * doubt + from_items);
   result.error = std::sqrt(variance);
   const double half = student_point(level, result.degrees) * result.error;
   result.interval = {result.value - half, result.value + half};
