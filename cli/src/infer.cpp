@@ -91,7 +91,7 @@ class Inference {
   }
 
   /// Prints a line for each picture: its name, then the answer, or the class that fits best and its similarity, after
-  /// tabulators. Pictures that cannot be read are named, and there are none of them if it returns true.
+  /// tabulators. Names those that cannot be read; returns whether all could.
   bool all(const std::vector<fs::path>& pictures) {
     bool good = true;
     for (const fs::path& picture : pictures) {

@@ -35,7 +35,7 @@ std::filesystem::path choose_run(const std::filesystem::path& given) {
       } catch (const Error&) {
         continue;  // a damaged manifest is not that of a complete run
       }
-      if (!manifest.is_object() || manifest.value("status", "") != "complete") continue;
+      if (!manifest.is_object() || !is_complete(manifest, false)) continue;
       const std::string finish = manifest.value("finished", "");
       if (latest.empty() || finish > latest_finish) {
         latest = entry.path();

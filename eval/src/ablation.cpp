@@ -10,7 +10,7 @@
 #include "html.h"
 #include "io/base64.h"
 #include "io/files.h"
-#include "io/installation.h"
+#include "io/json_file.h"
 #include "io/progress.h"
 #include "running/run_directory.h"
 
@@ -31,9 +31,12 @@ Judgement judged(const SweepData& sweep) {
     const auto table = std::ranges::find(sweep.scores, name, &ScoreTable::name);
     if (table != sweep.scores.end()) scores.push_back(*table);
   }
-  const bool one_training = !sweep.weights_from.empty();
-  return {judge(scores, differences(sweep.points), one_training),
-          judge(scores, effects(sweep.axes, sweep.labels), one_training)};
+  const auto judge_all = [&](const std::vector<Contrast>& contrasts) {
+    std::vector<Estimated> all = judge(scores, contrasts, /*one_training=*/!sweep.weights_from.empty());
+    for (Estimated& one : all) one.smallest = smallest_effect(one);
+    return all;
+  };
+  return {judge_all(differences(sweep.points)), judge_all(effects(sweep.axes, sweep.labels))};
 }
 
 /// A number, or null where it is not finite.
@@ -51,7 +54,7 @@ json to_json(const std::vector<Estimated>& all) {
                     {"p_holm", one.corrected},
                     {"degrees_of_freedom", one.degrees},
                     {"seeds", one.seeds},
-                    {"smallest_effect", finite(smallest_effect(one))},
+                    {"smallest_effect", finite(one.smallest)},
                     {"verdict", verdict_text(one.verdict)},
                     {"remark", one.remark}});
   }
@@ -73,7 +76,7 @@ std::string judgement_csv(const Judgement& judgement) {
     for (const Estimated& one : all) {
       text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", kind, field(one.score), field(one.name),
                           one.value, one.interval.low, one.interval.high, one.p, one.corrected, one.degrees, one.seeds,
-                          smallest_effect(one), verdict_text(one.verdict), field(one.remark));
+                          one.smallest, verdict_text(one.verdict), field(one.remark));
     }
   };
   add("point", judgement.differences);
@@ -149,7 +152,7 @@ json bars(const std::vector<Estimated>& all, const std::string& score) {
                     {"low", signed_number(one.interval.low)},
                     {"high", signed_number(one.interval.high)},
                     {"p", fmt::format("{:.3f}", one.corrected)},
-                    {"smallest", number(smallest_effect(one))},
+                    {"smallest", number(one.smallest)},
                     {"verdict", verdict_text(one.verdict)},
                     {"better", one.verdict == Verdict::better},
                     {"worse", one.verdict == Verdict::worse},
@@ -257,11 +260,15 @@ json commands(const SweepData& sweep) {
 void write_page(const fs::path& folder, const SweepData& sweep, const Judgement& judgement) {
   json scores = json::array(), left_out = json::array();
   for (const std::string& score : sweep.judged) {
-    scores.push_back({{"score", score},
-                      {"points", points_values(sweep, score)},
-                      {"differences", bars(judgement.differences, score)},
-                      {"has_effects", sweep.axes.size() > 1},
-                      {"effects", bars(judgement.effects, score)}});
+    json tables = {{{"title", "Against the baseline"},
+                    {"heading", "point less the baseline"},
+                    {"rows", bars(judgement.differences, score)}}};
+    if (sweep.axes.size() > 1) {
+      tables.push_back({{"title", "Effects, as means over the other axes"},
+                        {"heading", "label, or two labels together"},
+                        {"rows", bars(judgement.effects, score)}});
+    }
+    scores.push_back({{"score", score}, {"points", points_values(sweep, score)}, {"tables", tables}});
   }
   for (const auto& [name, reason] : sweep.left_out) left_out.push_back({{"name", name}, {"reason", reason}});
   const json pictures = wall(sweep), diffs = recipe_diffs(sweep);
@@ -280,8 +287,7 @@ void write_page(const fs::path& folder, const SweepData& sweep, const Judgement&
                        {"wall", pictures},
                        {"diffs", diffs},
                        {"commands", commands(sweep)}};
-  write_atomically(folder / "report.html",
-                   html::fill_in(installation() / "share" / "blip3u" / "report" / "ablation.html", values));
+  write_atomically(folder / "report.html", html::page("ablation", values));
 }
 
 }  // namespace
@@ -293,7 +299,7 @@ std::string judge_sweep(const fs::path& folder) {
                        {"baseline", sweep.points.front()},
                        {"points", to_json(judgement.differences)},
                        {"effects", to_json(judgement.effects)}};
-  write_atomically(folder / "judgement.json", record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_json(folder / "judgement.json", record);
   write_atomically(folder / "judgement.csv", judgement_csv(judgement));
   write_atomically(folder / "scores.csv", scores_csv(sweep));
   write_page(folder, sweep, judgement);

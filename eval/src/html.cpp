@@ -5,6 +5,7 @@
 
 #include "blip3u/error.h"
 #include "io/files.h"
+#include "io/installation.h"
 #include "report/markup.h"
 
 namespace blip3u::eval::html {
@@ -40,6 +41,12 @@ std::string fill_in(const std::filesystem::path& file, const json& values) {
     throw Error(fmt::format("{}: not a template: {}; install BLIP3-U anew", file.string(), page.error_message()));
   }
   return text;
+}
+
+std::string page(const std::string& name, json values) {
+  const std::filesystem::path folder = installation() / "share" / "blip3u" / "report";
+  values["style"] = read_text(folder / "style.css");
+  return fill_in(folder / (name + ".html"), values);
 }
 
 }  // namespace blip3u::eval::html

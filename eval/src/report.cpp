@@ -16,7 +16,6 @@
 #include "html.h"
 #include "io/base64.h"
 #include "io/files.h"
-#include "io/installation.h"
 #include "io/progress.h"
 #include "running/run_directory.h"
 
@@ -232,8 +231,7 @@ void write_report(const fs::path& run_directory) {
                          {"mistakes", mistaken},
                          {"recipe", read_text(run.recipe_file())},
                          {"manifest", manifest_values(manifest)}};
-    write_atomically(run_directory / "report.html",
-                     html::fill_in(installation() / "share" / "blip3u" / "report" / "report.html", values));
+    write_atomically(run_directory / "report.html", html::page("report", values));
   } catch (const json::exception& error) {
     throw Error(
         fmt::format("{}: manifest.json, metrics.json or an item is damaged: {}; delete it and run the recipe again",

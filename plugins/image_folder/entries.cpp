@@ -63,13 +63,16 @@ class ContentsReader {
   void read_lists() {
     std::set<fs::path> stems;  // of pictures, beside which a .json is about that picture alone
     for (const fs::path& picture : listing_.pictures) stems.insert(fs::path(picture).replace_extension());
+    const auto beside_picture = [&](fs::path file) { return stems.contains(file.replace_extension()); };
     std::vector<fs::path> lists;
     for (const fs::path& file : listing_.lists) {
-      if (stems.contains(fs::path(file).replace_extension())) aside_.add("JSON files beside a picture", file.string());
-      if (!stems.contains(fs::path(file).replace_extension())) lists.push_back(file);
+      if (beside_picture(file))
+        aside_.add("JSON files beside a picture", file.string());
+      else
+        lists.push_back(file);
     }
     std::erase_if(listing_.texts, [&](const fs::path& file) {
-      const bool table = is_list_by_name(file) && !stems.contains(fs::path(file).replace_extension());
+      const bool table = is_list_by_name(file) && !beside_picture(file);
       if (table) lists.push_back(file);
       return table;
     });

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <system_error>
 #include <utility>
 
@@ -43,12 +42,6 @@ std::string reason_to_leave(const fs::directory_entry& entry) {
 
 }  // namespace
 
-std::string extension_of(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return extension;
-}
-
 Listing list(const fs::path& folder, Tally& aside) {
   Listing listing;
   std::error_code failure;  // not an exception, which would not name the folder
@@ -61,7 +54,7 @@ Listing list(const fs::path& folder, Tally& aside) {
       continue;
     }
     if (entry->is_directory()) continue;
-    const std::string extension = extension_of(relative);
+    const std::string extension = layers::extension_of(relative);
     if (layers::is_picture_file(relative)) {
       listing.pictures.push_back(relative);
     } else if (extension == ".txt" || extension == ".caption") {

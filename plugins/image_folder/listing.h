@@ -22,9 +22,6 @@ struct Listing {
 /// Lists the folder. What is left aside is counted. Hears Ctrl-C; throws Error naming a folder that cannot be read.
 Listing list(const std::filesystem::path& folder, Tally& aside);
 
-/// The extension in lower case.
-std::string extension_of(const std::filesystem::path& file);
-
 /// Finds pictures by the names that lists give them.
 class PictureNames {
  public:

@@ -5,9 +5,9 @@
 #include <optional>
 #include <set>
 
-#include "image_folder/listing.h"
 #include "image_folder/text.h"
 #include "io/interrupt.h"
+#include "layers/picture_files.h"
 
 namespace blip3u::image_folder {
 
@@ -238,7 +238,7 @@ bool is_list_by_name(const fs::path& file) {
 
 void read_records(const fs::path& folder, const fs::path& file, const TakeRecord& take, Problems& problems,
                   Tally& aside) {
-  const std::string extension = extension_of(file), name = (folder / file).string();
+  const std::string extension = layers::extension_of(file), name = (folder / file).string();
   const bool by_name = is_list_by_name(file);
   if (!by_name && extension != ".json")
     return aside.add("lists that are not called captions, metadata or labels", file.string());

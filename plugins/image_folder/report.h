@@ -1,7 +1,6 @@
 // What a folder was found to hold, and what is wrong with it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -12,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "blip3u/error.h"
+#include "io/say.h"
 
 namespace blip3u::image_folder {
 
@@ -52,13 +52,9 @@ class Problems {
 
   /// Throws Error if there are any.
   void raise() const {
-    constexpr std::size_t most = 20;
     if (problems_.empty()) return;
     if (problems_.size() == 1) throw Error("dataset image_folder: " + problems_.front());
-    std::string text = fmt::format("dataset image_folder: {} problems:", problems_.size());
-    for (std::size_t i = 0; i < std::min(most, problems_.size()); ++i) text += "\n  " + problems_[i];
-    if (problems_.size() > most) text += fmt::format("\n  and {} more", problems_.size() - most);
-    throw Error(text);
+    throw Error(fmt::format("dataset image_folder: {} problems:{}", problems_.size(), line_by_line(problems_)));
   }
 
  private:

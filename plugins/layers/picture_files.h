@@ -11,10 +11,16 @@
 
 namespace blip3u::layers {
 
-/// By its name.
-inline bool is_picture_file(const std::filesystem::path& file) {
+/// In lower case.
+inline std::string extension_of(const std::filesystem::path& file) {
   std::string extension = file.extension().string();
   std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension;
+}
+
+/// By its name.
+inline bool is_picture_file(const std::filesystem::path& file) {
+  const std::string extension = extension_of(file);
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".webp";
 }
 

@@ -86,12 +86,6 @@ std::vector<Item> allotted(std::vector<Item> items, std::int64_t most, std::int6
   return items;
 }
 
-std::string text_of(const Message& message) {
-  std::string text;
-  for (const Part& part : message.content) text += part.text;
-  return text;
-}
-
 Description wanted_of(const Item& item) {
   const std::string& wanted = item.labels.at("wanted");
   return wanted.empty() ? Description{} : parse_description(wanted);

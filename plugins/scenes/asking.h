@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "blip3u/task.h"
+#include "model/messages.h"
 #include "scenes/description.h"
 
 namespace blip3u::scenes {
@@ -38,9 +39,6 @@ std::size_t last_reply(const Sample& sample);
 /// equally many; `most` of 0: all. Items tell both by the labels "type" and "part". `shown` of each type and part are
 /// shown.
 std::vector<Item> allotted(std::vector<Item> items, std::int64_t most, std::int64_t shown);
-
-/// All that a message says.
-std::string text_of(const Message& message);
 
 /// The description that an item's label "wanted" holds; without one, what is true of every scene.
 Description wanted_of(const Item& item);

@@ -11,6 +11,7 @@
 #include "evaluating/ask.h"
 #include "io/files.h"
 #include "io/interrupt.h"
+#include "io/json_file.h"
 #include "io/say.h"
 #include "pipeline/device.h"
 #include "pipeline/pipeline.h"
@@ -46,7 +47,7 @@ class Measurements {
   double at(const std::string& key) const { return values_.at(key).get<double>(); }
   void set(const std::string& key, double value) {
     values_[key] = value;
-    write_atomically(file_, values_.dump(2) + "\n");
+    write_json(file_, values_);
   }
 
  private:

@@ -77,7 +77,7 @@ class Planner {
         }
       }
     }
-    look_again(sweep_, plan_);
+    look_again(plan_);
     return std::move(plan_);
   }
 
@@ -96,20 +96,17 @@ class Planner {
     seedless.seed = 0;
     StageKeys keys(recipe, known.fingerprint, known.vocabulary, device_);
     StageKeys alike(seedless, known.fingerprint, known.vocabulary, device_);
-    for (std::size_t place = 0; place < recipe.stages.size(); ++place) {
-      const Stage& stage = recipe.stages[place];
+    for (const Stage& stage : recipe.stages) {
       const std::string key = keys.next(stage);
       const auto [found, fresh] = places_.emplace(key, plan_.stages.size());
+      const std::string alike_key = alike.next(stage);
       if (fresh) {
         plan_.stages.push_back({.name = stage.name,
                                 .key = key,
+                                .alike = alike_key,
                                 .folder = stage_folder(sweep_.output, stage, key),
-                                .steps = stage.steps,
-                                .place = place,
-                                .first = plan_.runs.size(),
-                                .after = run.stages});
+                                .steps = stage.steps});
       }
-      plan_.stages[found->second].alike = alike.next(stage);
       ++plan_.stages[found->second].runs;
       run.stages.push_back(found->second);
     }
@@ -122,16 +119,10 @@ class Planner {
   std::map<std::string, std::size_t> places_;  // of stages, by key
 };
 
-bool is_complete(const fs::path& directory) {
-  const RunDirectory run(directory);
-  if (!run.has_metrics()) return false;
-  const nlohmann::json manifest = run.manifest();
-  return manifest.value("status", "") == "complete" && manifest.value("evaluated", false);
+std::string counted(std::size_t count, const std::string& one, const std::string& many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
 }
-
-std::string counted(std::size_t count, const char* what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
+std::string counted(std::size_t count, const std::string& one) { return counted(count, one, one + "s"); }
 
 std::string size_text(std::uintmax_t bytes) {
   if (bytes < 1'000'000'000) return fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6);
@@ -146,9 +137,14 @@ bool SweepPlan::complete() const {
 
 SweepPlan plan_sweep(const Sweep& sweep) { return Planner(sweep).plan(); }
 
-void look_again(const Sweep&, SweepPlan& plan) {
+void look_again(SweepPlan& plan) {
   for (PlannedStage& stage : plan.stages) stage.done = fs::exists(stage_weights(stage.folder));
-  for (PlannedRun& run : plan.runs) run.done = is_complete(run.directory);
+  for (PlannedRun& run : plan.runs) look_again(run);
+}
+
+void look_again(PlannedRun& run) {
+  const RunDirectory directory(run.directory);
+  run.done = directory.has_metrics() && is_complete(directory.manifest(), true);
 }
 
 std::string title_of(const Sweep& sweep, const PlannedRun& run) {
@@ -158,8 +154,7 @@ std::string title_of(const Sweep& sweep, const PlannedRun& run) {
 std::string describe(const Sweep& sweep, const SweepPlan& plan, const std::optional<Estimate>& estimate,
                      std::size_t jobs) {
   std::string text = fmt::format("{}: {}, {} of {}", sweep.name, sweep.design, counted(sweep.points.size(), "point"),
-                                 counted(sweep.axes.size(), "axis"));
-  if (text.ends_with("axiss")) text.replace(text.size() - 5, 5, "axes");
+                                 counted(sweep.axes.size(), "axis", "axes"));
   text += fmt::format(", {}: {}\n", counted(sweep.seeds.size(), "seed"), counted(plan.runs.size(), "run"));
   for (const SweepAxis& axis : sweep.axes) {
     text += fmt::format("  {}:", axis.name);

@@ -20,10 +20,7 @@ struct PlannedStage {
   std::string alike;  ///< the same for stages that differ in nothing but the seed, and so take alike long
   std::filesystem::path folder;
   std::int64_t steps = 0;
-  std::size_t place = 0;           ///< among the stages of its first run
-  std::size_t first = 0;           ///< the first run that has it
-  std::vector<std::size_t> after;  ///< stages that must be there before
-  std::size_t runs = 0;            ///< how many have it
+  std::size_t runs = 0;  ///< how many have it
   bool done = false;
 };
 
@@ -48,7 +45,8 @@ struct BLIP3U_API SweepPlan {
 BLIP3U_API SweepPlan plan_sweep(const Sweep& sweep);
 
 /// Looks again at what is there.
-BLIP3U_API void look_again(const Sweep& sweep, SweepPlan& plan);
+BLIP3U_API void look_again(SweepPlan& plan);
+BLIP3U_API void look_again(PlannedRun& run);
 
 /// What the rest takes.
 struct Estimate {

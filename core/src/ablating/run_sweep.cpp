@@ -14,10 +14,12 @@
 #include "io/child.h"
 #include "io/files.h"
 #include "io/interrupt.h"
+#include "io/json_file.h"
 #include "io/lock.h"
 #include "io/progress.h"
 #include "io/say.h"
 #include "recipe/suggest.h"
+#include "training/stage.h"
 
 namespace blip3u {
 
@@ -88,8 +90,7 @@ void tell_of_another(const Sweep& sweep, const SweepPlan& plan) {
       text = fmt::format("  {} was not in it\n", title_of(sweep, run));
       break;
     }
-    const bool same = read_text(before) == sweep.points[run.point].recipes[run.seed].resolved;
-    if (same && fs::exists(plan.directory / "recipes")) continue;
+    if (read_text(before) == sweep.points[run.point].recipes[run.seed].resolved) continue;
     text = fmt::format("  {}:\n{}", title_of(sweep, run), differences(before, run.recipe));
     break;
   }
@@ -180,7 +181,7 @@ class SweepRunner {
   /// Whether another process is training a stage that this run waits for.
   bool would_wait(std::size_t number) const {
     for (const std::size_t stage : plan_.runs[number].stages) {
-      if (fs::exists(plan_.stages[stage].folder / "weights.safetensors")) continue;
+      if (fs::exists(stage_weights(plan_.stages[stage].folder))) continue;
       for (const Active& active : active_) {
         if (std::ranges::find(plan_.runs[active.run].stages, stage) != plan_.runs[active.run].stages.end()) return true;
       }
@@ -208,9 +209,9 @@ class SweepRunner {
   }
 
   void take(const Active& ended, int code) {
-    const PlannedRun& run = plan_.runs[ended.run];
+    PlannedRun& run = plan_.runs[ended.run];
     if (code == interrupted_exit_code || interrupted()) return stop();
-    look_again(sweep_, plan_);
+    look_again(run);
     ++made_;
     const double seconds = std::chrono::duration<double>(Clock::now() - ended.started).count();
     RunState& state = states_[ended.run];
@@ -220,7 +221,7 @@ class SweepRunner {
                       "not done again",
                       plan_.directory.string()));
     }
-    if (code == 0 && plan_.runs[ended.run].done) {
+    if (code == 0 && run.done) {
       state = {"complete", ""};
     } else if (code == 0) {
       throw Error(Fault::plugin,
@@ -259,8 +260,7 @@ class SweepRunner {
                       {"status", states_[i].status},
                       {"message", states_[i].message}});
     }
-    write_atomically(plan_.directory / "runs.json",
-                     json{{"format", 1}, {"runs", list}}.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    write_json(plan_.directory / "runs.json", {{"format", 1}, {"runs", list}});
   }
 
   const Sweep& sweep_;
@@ -296,12 +296,12 @@ void write_sweep(const Sweep& sweep, const SweepPlan& plan, const std::vector<st
       {"format", 1},      {"name", sweep.name},   {"hash", sweep.hash},     {"design", sweep.design},
       {"axes", axes},     {"seeds", sweep.seeds}, {"scores", sweep.scores}, {"weights_from", sweep.trained.string()},
       {"points", points}, {"left_out", left_out}, {"arguments", arguments}};
-  write_atomically(plan.directory / "sweep.json", record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_json(plan.directory / "sweep.json", record);
 }
 
 std::vector<RunState> run_sweep(const Sweep& sweep, SweepPlan& plan, const SweepOptions& options) {
   const FileLock lock(plan.directory / ".lock");
-  look_again(sweep, plan);
+  look_again(plan);
   return SweepRunner(sweep, plan, options).run();
 }
 

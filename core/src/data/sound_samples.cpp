@@ -1,5 +1,9 @@
 #include "data/sound_samples.h"
 
+#include <optional>
+
+#include <fmt/format.h>
+
 #include "blip3u/error.h"
 #include "io/interrupt.h"
 
@@ -7,27 +11,34 @@ namespace blip3u {
 
 namespace {
 
-/// The next sample that can be read.
-std::optional<Sample> next_readable(Reader& reader) {
-  for (;;) {
-    stop_if_interrupted();
-    try {
-      return reader.next();
-    } catch (const Error& error) {
-      if (error.fault() != Fault::runtime) throw;
-    }
+/// Reads the next sample, into one of the two. False at the end.
+bool read_next(Reader& reader, const std::function<void(const Sample&)>& take,
+               const std::function<void(const std::string& problem)>& refuse) {
+  std::optional<Sample> sample;
+  try {
+    sample = reader.next();
+  } catch (const Error& error) {
+    if (error.fault() != Fault::runtime || interrupted()) throw;
+    refuse(error.what());
+    return true;
   }
+  if (!sample) return false;
+  if (const std::string problem = problem_of(*sample); !problem.empty()) {
+    refuse(fmt::format("sample '{}': {}; mend it or take it out", sample->id, problem));
+  } else {
+    take(*sample);
+  }
+  return true;
 }
 
 }  // namespace
 
-void for_each_sound_sample(const Dataset& dataset, Split split, const std::function<void(const Sample&)>& take) {
+void for_each_sound_sample(const Dataset& dataset, Split split, const std::function<void(const Sample&)>& take,
+                           const std::function<void(const std::string& problem)>& refuse) {
   const auto chapters = static_cast<std::int64_t>(dataset.chapters(split).size());
   for (std::int64_t chapter = 0; chapter < chapters; ++chapter) {
     const auto reader = dataset.open(split, chapter);
-    while (const auto sample = next_readable(*reader)) {
-      if (problem_of(*sample).empty()) take(*sample);
-    }
+    while (read_next(*reader, take, refuse)) stop_if_interrupted();
   }
 }
 

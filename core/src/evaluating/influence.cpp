@@ -35,20 +35,24 @@ Influences influences_of(const std::vector<Score>& scores, const std::vector<Ite
   }
   if (result.empty()) return result;
   const std::vector<std::string> blocks = blocks_of(records);
-  std::vector<ItemRecord> lean = records;
-  for (ItemRecord& record : lean) record.images.clear();
+  std::vector<ItemRecord> all = records, rest;
+  for (ItemRecord& record : all) record.images.clear();
   for (const std::string& block : std::set<std::string>(blocks.begin(), blocks.end())) {
-    std::vector<ItemRecord> rest;
-    rest.reserve(lean.size());
-    for (std::size_t i = 0; i < lean.size(); ++i) {
-      if (blocks[i] != block) rest.push_back(lean[i]);
-    }
+    const auto swap_rest = [&] {  // records move aside and back: to copy them takes long
+      std::size_t place = 0;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (blocks[i] != block) std::swap(all[i], rest[place++]);
+      }
+    };
+    rest.assign(static_cast<std::size_t>(std::ranges::count_if(blocks, [&](const auto& b) { return b != block; })), {});
+    swap_rest();
     std::vector<Score> without;
     try {
       without = summarise(rest);
     } catch (const Error&) {
-      continue;  // it was all that a score was made of
+      without.clear();  // it was all that a score was made of
     }
+    swap_rest();
     for (const Score& score : scores) {
       const auto same = std::ranges::find(without, score.name, &Score::name);
       if (score.reference || same == without.end() || same->value == score.value) continue;

@@ -10,6 +10,7 @@
 #include "blip3u/error.h"
 #include "io/files.h"
 #include "io/picture_formats.h"
+#include "io/png_chunks.h"
 
 namespace blip3u {
 
@@ -89,7 +90,7 @@ Tensor from_bytes(const Tensor& bytes) {
 }
 
 Tensor decode_image(std::string_view bytes, const std::string& name) {
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name);
+  if (bytes.starts_with(png_signature)) return decode_png(bytes, name);
   if (bytes.starts_with("\xFF\xD8")) return decode_jpeg(bytes, name);
   if (is_webp(bytes)) return decode_webp(bytes, name);
   if (bytes.empty()) throw Error(fmt::format("{}: an empty file; replace it", name));

@@ -7,6 +7,7 @@
 #include "io/exif.h"
 #include "io/picture_formats.h"
 #include "io/picture_warnings.h"
+#include "io/png_chunks.h"
 
 namespace blip3u {
 
@@ -14,13 +15,11 @@ namespace {
 
 constexpr std::string_view png_end("IEND\xAE\x42\x60\x82", 8);
 
-/// The content of the first chunk of this type; empty if there is none. A chunk is its length, type, content and sum.
-std::string_view chunk_of(std::string_view png, std::string_view type) {
-  for (std::size_t at = 8; at + 12 <= png.size();) {
-    const std::size_t length = big_endian(png, at);
-    if (length > png.size() - at - 12) break;
-    if (png.substr(at + 4, 4) == type) return png.substr(at + 8, length);
-    at += 12 + length;
+/// The content of the first chunk of this type; empty if there is none.
+std::string_view content_of(std::string_view png, std::string_view type) {
+  std::size_t place = png_signature.size();
+  while (const auto chunk = take_chunk(png, place)) {
+    if (chunk->type == type) return chunk->content;
   }
   return {};
 }
@@ -47,7 +46,7 @@ Tensor decode_png(std::string_view bytes, const std::string& name) {
     throw_damaged(name, "PNG", reader.message);
   }
   if (reader.warning_or_error != 0) note_picture_warning(name, reader.message);
-  return upright(on_white(pixels), orientation_of(chunk_of(bytes, "eXIf")));
+  return upright(on_white(pixels), orientation_of(content_of(bytes, "eXIf")));
 }
 
 }  // namespace blip3u

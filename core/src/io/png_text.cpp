@@ -10,12 +10,13 @@
 #include "blip3u/error.h"
 #include "blip3u/utf8.h"
 #include "io/big_endian.h"
+#include "io/picture_formats.h"
+#include "io/png_chunks.h"
 
 namespace blip3u {
 
 namespace {
 
-constexpr std::string_view signature("\x89PNG\r\n\x1a\n", 8);
 constexpr std::size_t header_end = 8 + 25;  // of IHDR, which is the first chunk and has 13 bytes
 constexpr std::size_t most_texts = 100;
 constexpr std::size_t longest_chunk = 79 + 5 + longest_png_text;  // a keyword, what iTXt says of its text, and that
@@ -95,26 +96,19 @@ std::string with_texts(std::string_view png, const std::vector<PngText>& texts) 
 }
 
 std::vector<PngText> texts_of(std::string_view png, const std::string& name) {
-  if (!png.starts_with(signature)) {
+  if (!png.starts_with(png_signature)) {
     throw Error(fmt::format("{}: not a PNG, by its first bytes; only PNG files tell where they come from", name));
   }
-  const auto damaged = [&](const char* reason) {
-    return Error(fmt::format("{}: truncated or damaged PNG ({}); replace the file", name, reason));
-  };
   std::vector<PngText> texts;
-  for (std::size_t place = signature.size();;) {
-    if (png.size() - place < 12) throw damaged("its end is missing");
-    const std::size_t length = big_endian(png, place);
-    if (png.size() - place - 12 < length) throw damaged("its end is missing");
-    const std::string_view type = png.substr(place + 4, 4);
+  for (std::size_t place = png_signature.size();;) {
+    const auto chunk = take_chunk(png, place);
+    if (!chunk) throw_damaged(name, "PNG", "its end is missing");
+    const auto& [type, content, summed, stated] = *chunk;
     if (type == "IEND") return texts;
-    if ((type == "tEXt" || type == "iTXt") && length <= longest_chunk && texts.size() < most_texts) {
-      if (checksum(png.substr(place + 4, 4 + length)) != big_endian(png, place + 8 + length)) {
-        throw damaged("the checksum of a text is wrong");
-      }
-      if (auto text = parse(type, png.substr(place + 8, length))) texts.push_back(std::move(*text));
+    if ((type == "tEXt" || type == "iTXt") && content.size() <= longest_chunk && texts.size() < most_texts) {
+      if (checksum(summed) != stated) throw_damaged(name, "PNG", "the checksum of a text is wrong");
+      if (auto text = parse(type, content)) texts.push_back(std::move(*text));
     }
-    place += 12 + length;
   }
 }
 

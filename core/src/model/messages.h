@@ -11,7 +11,7 @@
 namespace blip3u {
 
 /// All that a message says.
-std::string text_of(const Message& message);
+BLIP3U_API std::string text_of(const Message& message);
 
 /// The messages with each text of the user put into the recipe's template: `prompt` where the assistant's next message
 /// makes a picture or, at the end, is to make one (`draws`), else `question`. Empty texts stay empty.

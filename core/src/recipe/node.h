@@ -77,9 +77,6 @@ struct Change {
   Node value;
 };
 
-/// "path.to.key" -> path, to, key
-std::vector<std::string> split_path(std::string_view text);
-
 /// A change of what stands under a path, without a value as yet. Reports, and returns none, what no override can
 /// change.
 std::optional<Change> read_change(const Position& position, std::string_view path, Diagnostics& diagnostics);

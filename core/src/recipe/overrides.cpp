@@ -13,6 +13,17 @@ namespace blip3u {
 
 namespace {
 
+/// "path.to.key" -> path, to, key
+std::vector<std::string> split_path(std::string_view text) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const auto dot = text.find('.');
+    parts.emplace_back(text.substr(0, dot));
+    if (dot == std::string_view::npos) return parts;
+    text.remove_prefix(dot + 1);
+  }
+}
+
 std::string joined(const std::vector<std::string>& path, std::size_t depth) {
   return fmt::format("{}", fmt::join(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(depth), "."));
 }
@@ -103,16 +114,6 @@ void apply(Node& root, Change change, Diagnostics& diagnostics) {
 std::size_t order_of(const Change& change) { return change.path.size() - (change.path.back() == "plugin" ? 1 : 0); }
 
 }  // namespace
-
-std::vector<std::string> split_path(std::string_view text) {
-  std::vector<std::string> parts;
-  for (;;) {
-    const auto dot = text.find('.');
-    parts.emplace_back(text.substr(0, dot));
-    if (dot == std::string_view::npos) return parts;
-    text.remove_prefix(dot + 1);
-  }
-}
 
 std::optional<Change> read_change(const Position& position, std::string_view path, Diagnostics& diagnostics) {
   std::vector<std::string> parts = split_path(path);

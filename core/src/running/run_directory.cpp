@@ -10,6 +10,7 @@
 #include "io/array_file.h"
 #include "io/files.h"
 #include "io/hash.h"
+#include "io/json_file.h"
 #include "report/plot.h"
 #include "report/sheet.h"
 
@@ -28,11 +29,6 @@ json read_json(const fs::path& file) {
   json value = json::parse(read_text(file), nullptr, /*allow_exceptions=*/false);
   if (!value.is_object()) throw Error(fmt::format("{}: damaged, not a JSON object; {}", file.string(), run_again));
   return value;
-}
-
-// A command line need not be UTF-8.
-void write_json(const fs::path& file, const json& value) {
-  write_atomically(file, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 // Of the whole name, since tasks of two libraries may have one short name. No name of a component has a dot.
@@ -57,6 +53,10 @@ std::vector<double> smooth(const std::vector<double>& values, std::vector<double
 }
 
 }  // namespace
+
+bool is_complete(const json& manifest, bool evaluated) {
+  return manifest.value("status", "") == "complete" && (!evaluated || manifest.value("evaluated", false));
+}
 
 fs::path RunDirectory::checkpoint(const std::string& stage) const {
   return path_ / "checkpoints" / (stage + ".safetensors");

@@ -16,6 +16,9 @@
 
 namespace blip3u {
 
+/// Whether a manifest says that the run came to its end, and was evaluated if that is asked for.
+BLIP3U_API bool is_complete(const nlohmann::json& manifest, bool evaluated);
+
 class BLIP3U_API RunDirectory {
  public:
   explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}

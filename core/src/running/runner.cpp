@@ -164,12 +164,12 @@ class Run {
       throw Error(Fault::usage,
                   fmt::format("no stage `{}`{}", options_.until, suggest(options_.until, names, "stages")));
     }
-    if (is_complete(manifest_of_this_recipe())) return already_complete();
+    if (is_done(manifest_of_this_recipe())) return already_complete();
     const at::Device device = open_device(recipe_.device);
     create_folder(directory_.path());
     const FileLock lock(directory_.path() / ".lock");
     const json before = manifest_of_this_recipe();  // again: another process may have been at work here
-    if (is_complete(before)) return already_complete();
+    if (is_done(before)) return already_complete();
     begin(before, device);
     try {
       if (options_.trained)
@@ -201,9 +201,8 @@ class Run {
                                           directory_.path().string()));
   }
 
-  bool is_complete(const json& manifest) const {
-    return manifest.value("status", "") == "complete" && (manifest.value("evaluated", false) || !options_.evaluate) &&
-           directory_.has_metrics();
+  bool is_done(const json& manifest) const {
+    return is_complete(manifest, options_.evaluate) && directory_.has_metrics();
   }
 
   fs::path already_complete() const {

@@ -38,7 +38,7 @@ struct Estimated {
   double value = 0;
   Interval interval;            ///< nominal, at 95 %
   double p = 1, corrected = 1;  ///< two-sided; the latter by Holm for all that were judged together
-  double smallest = 0;          ///< effect that another sweep like this would call a difference in 4 of 5 cases
+  double smallest = 0;          ///< smallest_effect(), where it has been worked out
   double error = 0;             ///< the standard error of the value
   double degrees = 0;           ///< of freedom; 0: nothing can be told
   std::size_t comparisons = 0;  ///< that were judged together
@@ -59,7 +59,8 @@ struct Estimated {
 std::vector<Estimated> judge(const std::vector<ScoreTable>& scores, const std::vector<Contrast>& contrasts,
                              bool one_training);
 
-/// The effect that another sweep like this one would call a difference in 4 of 5 cases.
+/// The effect that another sweep like this one would call a difference in 4 of 5 cases. It is integrated
+/// numerically, which takes a while.
 double smallest_effect(const Estimated& estimated);
 
 /// Each point less the baseline, which is point 0.
