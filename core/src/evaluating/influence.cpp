@@ -7,6 +7,7 @@
 
 #include "blip3u/error.h"
 #include "blip3u/random.h"
+#include "io/interrupt.h"
 
 namespace blip3u {
 
@@ -49,6 +50,8 @@ Influences influences_of(const std::vector<Score>& scores, const std::vector<Ite
     std::vector<Score> without;
     try {
       without = summarise(rest);
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error&) {
       without.clear();  // it was all that a score was made of
     }
